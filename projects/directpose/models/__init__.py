@@ -1,0 +1,1 @@
+from .directpose import *  # noqa: F403

@@ -1,0 +1,374 @@
+"""The DirectPose head: towers, losses and decoding.
+
+Legend of dimensions:
+    B images, L levels, P locations of all levels, G people, K keypoints, C classes,
+    N used locations (positives in training, candidates in inference).
+"""
+
+from collections.abc import Sequence
+
+import torch
+from mmcv.cnn import ConvModule
+from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
+from mmdet.models.task_modules.prior_generators import MlvlPointGenerator
+from mmdet.registry import MODELS
+from mmdet.utils import reduce_mean
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+from torchvision.ops import batched_nms, clip_boxes_to_image
+
+from ..pose_output import to_original_pixels
+from .keypoint_coder import decode_boxes, decode_keypoints, enclosing_boxes, encode_keypoints
+from .point_assigner import assign_points, box_distances, centerness_targets
+
+INF = float('inf')
+
+
+class Tower(nn.Sequential):
+    """Stacked 3x3 convolutions with bias, GroupNorm and ReLU, shared over the levels.
+
+    Args:
+        in_channels, channels: of the input and of all outputs.
+        num_norm_groups: groups of the normalisation.
+        conv_groups: groups of all convolutions but the first, which is dense.
+        stacked_convs: number of convolutions.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        num_norm_groups: int,
+        conv_groups: int = 1,
+        stacked_convs: int = 4,
+    ) -> None:
+        super().__init__(
+            *(
+                ConvModule(
+                    in_channels if i == 0 else channels,
+                    channels,
+                    3,
+                    padding=1,
+                    groups=1 if i == 0 else conv_groups,
+                    bias=True,
+                    norm_cfg=dict(type='GN', num_groups=num_norm_groups),
+                )
+                for i in range(stacked_convs)
+            )
+        )
+
+
+@MODELS.register_module()
+class DirectPoseHead(BaseDenseHead):
+    """FCOS head with K keypoints in place of the two corners of a box (DirectPose, section 3).
+
+    The optional branches are absent where their loss is ``None``.
+
+    Args:
+        num_classes: C.
+        in_channels: channels of the feature maps.
+        num_keypoints: K.
+        kpt_predictor: config of :class:`KPAlign` or :class:`KeypointConv`; ``num_keypoints``,
+            ``with_visibility`` and what follows from the tower are filled in.
+        feat_channels: channels of the cls and bbox towers.
+        kpt_channels: channels of the keypoint tower.
+        kpt_conv_groups: groups of the keypoint tower's convolutions (separate features).
+        stacked_convs: convolutions of each tower.
+        strides: stride of each level, in pixels, finest first.
+        regress_ranges: range of the largest distance of a location to the sides of its box, in
+            pixels, for each level.
+        center_radius: half side of the positive square around a box centre, in strides.
+        centerness_on_kpt: predict the centerness from the keypoint tower, not the cls tower.
+        loss_cls, loss_centerness, loss_kpt: configs of the losses; ``loss_kpt`` is an L1 or
+            smooth-L1 loss on offsets in strides.
+        loss_vis: config of the loss of the visibility branch (optional).
+        loss_bbox: config of the loss of the box branch (optional).
+        train_cfg: unused; part of mmdet's interface.
+        test_cfg: ``score_thr``, ``nms_pre`` (for each level), ``iou_thr``, ``max_per_img``.
+
+    Raises:
+        ValueError: the numbers of strides and of regress ranges differ.
+    """
+
+    def __init__(
+        self,
+        num_keypoints: int,
+        kpt_predictor: dict,
+        num_classes: int = 1,
+        in_channels: int = 256,
+        feat_channels: int = 256,
+        kpt_channels: int = 576,
+        kpt_conv_groups: int = 9,
+        stacked_convs: int = 4,
+        num_norm_groups: int = 32,
+        strides: Sequence[int] = (8, 16, 32, 64, 128),
+        regress_ranges: Sequence[Sequence[float]] = (
+            (-1, 64),
+            (64, 128),
+            (128, 256),
+            (256, 512),
+            (512, INF),
+        ),
+        center_radius: float = 1.5,
+        centerness_on_kpt: bool = False,
+        loss_cls: dict = dict(type='mmdet.SigmoidFocalLoss'),  # noqa: B006
+        loss_centerness: dict = dict(type='mmdet.CrossEntropyLoss', use_sigmoid=True),  # noqa: B006
+        loss_kpt: dict = dict(type='mmdet.SmoothL1Loss', beta=1 / 9),  # noqa: B006
+        loss_vis: dict | None = None,
+        loss_bbox: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        if init_cfg is None:
+            prior = dict(type='Normal', name='conv_cls', std=0.01, bias_prob=0.01)
+            init_cfg = dict(type='Normal', layer=['Conv2d', 'Linear'], std=0.01, override=prior)
+        super().__init__(init_cfg)
+        if len(strides) != len(regress_ranges):
+            raise ValueError(
+                f'{len(strides)} strides but {len(regress_ranges)} regress_ranges: '
+                'DirectPoseHead needs one of each for every level'
+            )
+        self.num_classes = num_classes
+        self.center_radius = center_radius
+        self.centerness_on_kpt = centerness_on_kpt
+        self.test_cfg = test_cfg
+        self.prior_generator = MlvlPointGenerator(list(strides), offset=0.5)
+        self.register_buffer('regress_ranges', torch.tensor(regress_ranges), persistent=False)
+
+        towers = dict(stacked_convs=stacked_convs)
+        self.cls_tower = Tower(in_channels, feat_channels, num_norm_groups, **towers)
+        self.kpt_tower = Tower(
+            in_channels, kpt_channels, kpt_channels // 4, kpt_conv_groups, **towers
+        )
+        self.conv_cls = nn.Conv2d(feat_channels, num_classes, 3, padding=1)
+        self.conv_centerness = nn.Conv2d(
+            kpt_channels if centerness_on_kpt else feat_channels, 1, 3, padding=1
+        )
+        self.kpt_predictor = MODELS.build(
+            dict(num_keypoints=num_keypoints, with_visibility=loss_vis is not None) | kpt_predictor
+        )
+        self.loss_cls = MODELS.build(loss_cls)
+        self.loss_centerness = MODELS.build(loss_centerness)
+        self.loss_kpt = MODELS.build(loss_kpt)
+        if loss_vis is not None:
+            self.loss_vis = MODELS.build(loss_vis)
+        if loss_bbox is not None:
+            self.loss_bbox = MODELS.build(loss_bbox)
+            self.bbox_tower = Tower(in_channels, feat_channels, num_norm_groups, **towers)
+            self.conv_bbox = nn.Conv2d(feat_channels, 4, 3, padding=1)
+
+    def forward(self, feats: Sequence[Tensor]) -> dict[str, list[Tensor]]:
+        """Compute the maps of all levels.
+
+        Args:
+            feats: feature maps (B, C_in, H_l, W_l), finest level first.
+
+        Returns:
+            ``cls_scores`` (B, C, H_l, W_l) and ``centernesses`` (B, 1, H_l, W_l), logits;
+            ``kpt_feats``, what the keypoint predictor reads; with the box branch also
+            ``bbox_preds`` (B, 4, H_l, W_l), distances to the sides (l, t, r, b) in strides.
+        """
+        cls_feats = [self.cls_tower(x) for x in feats]
+        kpt_feats = [self.kpt_tower(x) for x in feats]
+        centerness_feats = kpt_feats if self.centerness_on_kpt else cls_feats
+        outs = dict(
+            cls_scores=[self.conv_cls(x) for x in cls_feats],
+            centernesses=[self.conv_centerness(x) for x in centerness_feats],
+            kpt_feats=kpt_feats,
+        )
+        if hasattr(self, 'loss_bbox'):
+            outs['bbox_preds'] = [self.conv_bbox(self.bbox_tower(x)).relu() for x in feats]
+        return outs
+
+    # ------------------------------------------------------------------ training
+
+    def loss(self, x: Sequence[Tensor], batch_data_samples: list) -> dict[str, Tensor]:
+        """Losses of a batch.
+
+        Args:
+            x: feature maps (B, C_in, H_l, W_l).
+            batch_data_samples: with ``gt_instance_labels``: ``bboxes`` (G, 4) xyxy, ``labels``
+                (G,), ``keypoints`` (G, K, 2), all in network-input pixels, and
+                ``keypoints_visible`` (G, K), > 0 where labelled.
+        """
+        return self.loss_by_feat(self(x), [s.gt_instance_labels for s in batch_data_samples])
+
+    def loss_by_feat(
+        self, outs: dict[str, list[Tensor]], batch_labels: list[InstanceData]
+    ) -> dict[str, Tensor]:
+        """Losses from the maps of :meth:`forward` and the labels of the B images, in float32."""
+        cls_scores = flatten_levels(outs['cls_scores'])  # (B, P, C)
+        priors = self._priors(outs['cls_scores'])  # (P, 4)
+        matched = torch.stack([self._assign(priors, labels) for labels in batch_labels])  # (B, P)
+        batch_inds, point_inds = (matched >= 0).nonzero(as_tuple=True)
+        targets = self._targets(priors, batch_labels, matched, batch_inds, point_inds)
+        cls_targets = torch.zeros_like(cls_scores)
+        cls_targets[batch_inds, point_inds, targets.labels] = 1
+
+        num_pos = reduce_mean(cls_scores.new_tensor(len(batch_inds))).clamp(min=1)
+        centernesses = flatten_levels(outs['centernesses'])[batch_inds, point_inds, 0]
+        losses = dict(
+            loss_cls=self.loss_cls(cls_scores, cls_targets, avg_factor=num_pos),
+            loss_centerness=self.loss_centerness(
+                centernesses, targets.centernesses, avg_factor=num_pos
+            ),
+        )
+        losses.update(self._keypoint_losses(outs['kpt_feats'], batch_inds, point_inds, targets))
+        if 'bbox_preds' in outs:
+            distances = flatten_levels(outs['bbox_preds'])[batch_inds, point_inds]
+            boxes = decode_boxes(distances, targets.points, targets.strides)
+            losses['loss_bbox'] = self.loss_bbox(
+                boxes,
+                targets.bboxes,
+                weight=targets.centernesses,
+                avg_factor=reduce_mean(targets.centernesses.sum()).clamp(min=1e-6),
+            )
+        return losses
+
+    def _keypoint_losses(self, kpt_feats, batch_inds, point_inds, targets) -> dict[str, Tensor]:
+        """Losses of the keypoints, and of their visibility, at the N positives."""
+        offsets, vis_preds = self.kpt_predictor(kpt_feats, batch_inds, point_inds)
+        labelled = targets.keypoints_visible  # (N, K), 0 or 1
+        weights = (targets.centernesses[:, None] * labelled)[..., None].expand_as(offsets)
+        # Per location: centerness times labelled keypoints; the mean over x and y is the 2.
+        normaliser = 2 * reduce_mean(weights[..., 0].sum()).clamp(min=1)
+        losses = dict(
+            loss_kpt=self.loss_kpt(offsets, targets.offsets, weight=weights, avg_factor=normaliser)
+        )
+        if hasattr(self, 'loss_vis'):
+            losses['loss_vis'] = self.loss_vis(
+                vis_preds[..., 0],
+                labelled,
+                avg_factor=reduce_mean(labelled.sum()).clamp(min=1),
+            )
+        return losses
+
+    def _priors(self, maps: Sequence[Tensor]) -> Tensor:
+        """Locations of all levels: (P, 4) = (x, y, stride, stride), in pixels, float32."""
+        sizes = [x.shape[-2:] for x in maps]
+        priors = self.prior_generator.grid_priors(sizes, device=maps[0].device, with_stride=True)
+        return torch.cat(priors)
+
+    @torch.no_grad()
+    def _assign(self, priors: Tensor, labels: InstanceData) -> Tensor:
+        """Index of the person of each location (P,), -1 for background.
+
+        A person without a labelled keypoint gets no location: its box is made empty.
+        """
+        labelled = (labels.keypoints_visible > 0).any(-1, keepdim=True)
+        bboxes = torch.where(labelled, labels.bboxes.float(), 0.0)
+        level_strides = priors.new_tensor([s[0] for s in self.prior_generator.strides])
+        levels = torch.bucketize(priors[:, 2].contiguous(), level_strides)
+        return assign_points(
+            priors[:, :2], priors[:, 2], self.regress_ranges[levels], bboxes, self.center_radius
+        )
+
+    @torch.no_grad()
+    def _targets(self, priors, batch_labels, matched, batch_inds, point_inds) -> InstanceData:
+        """Targets of the N positives, from the person each is matched to."""
+        counts = [len(labels) for labels in batch_labels]
+        first = matched.new_tensor([sum(counts[:b]) for b in range(len(counts))])
+        people = InstanceData.cat(
+            [
+                InstanceData(
+                    bboxes=labels.bboxes.float(),
+                    labels=labels.labels.long(),
+                    keypoints=labels.keypoints.float(),
+                    keypoints_visible=(labels.keypoints_visible > 0).float(),
+                )
+                for labels in batch_labels
+            ]
+        )
+        targets = people[matched[batch_inds, point_inds] + first[batch_inds]]
+        targets.points = priors[point_inds, :2]
+        targets.strides = priors[point_inds, 2]
+        targets.offsets = encode_keypoints(targets.keypoints, targets.points, targets.strides)
+        targets.centernesses = centerness_targets(box_distances(targets.points, targets.bboxes))
+        return targets
+
+    # ------------------------------------------------------------------ inference
+
+    def predict(
+        self, x: Sequence[Tensor], batch_data_samples: list, rescale: bool = False
+    ) -> list[InstanceData]:
+        """Detect the people of a batch; see :meth:`predict_by_feat`."""
+        batch_img_metas = [sample.metainfo for sample in batch_data_samples]
+        return self.predict_by_feat(self(x), batch_img_metas, rescale)
+
+    def predict_by_feat(
+        self, outs: dict[str, list[Tensor]], batch_img_metas: list[dict], rescale: bool = False
+    ) -> list[InstanceData]:
+        """Turn the maps of :meth:`forward` into people.
+
+        Args:
+            outs: maps of all levels.
+            batch_img_metas: with ``img_shape`` (h, w), the part of the network input that the
+                image fills, and for ``rescale`` what :func:`to_original_pixels` needs.
+            rescale: return pixels of the original image, not of the network input.
+
+        Returns:
+            For each image at most ``max_per_img`` people by falling score, with ``bboxes``
+            (N, 4) xyxy, ``bbox_scores`` (N,), ``labels`` (N,), ``keypoints`` (N, K, 2),
+            ``keypoint_scores`` (N, K) and ``keypoints_visible`` (N, K).
+        """
+        candidates = self._candidates(outs)
+        offsets, vis_preds = self.kpt_predictor(
+            outs['kpt_feats'], candidates.batch_inds, candidates.point_inds
+        )
+        priors = self._priors(outs['cls_scores'])[candidates.point_inds]
+        points, strides = priors[:, :2], priors[:, 2]
+        candidates.keypoints = decode_keypoints(offsets, points, strides)
+        if 'bbox_preds' in outs:
+            distances = flatten_levels(outs['bbox_preds'])
+            distances = distances[candidates.batch_inds, candidates.point_inds]
+            candidates.bboxes = decode_boxes(distances, points, strides)
+        else:
+            candidates.bboxes = enclosing_boxes(candidates.keypoints)
+        if hasattr(self, 'loss_vis'):
+            candidates.keypoint_scores = vis_preds[..., 0].sigmoid()
+        else:
+            candidates.keypoint_scores = candidates.bbox_scores[:, None].expand(offsets.shape[:2])
+        candidates.keypoints_visible = candidates.keypoint_scores
+
+        results = []
+        for b, meta in enumerate(batch_img_metas):
+            people = self._suppress(candidates[candidates.batch_inds == b], meta['img_shape'])
+            results.append(to_original_pixels(people, meta) if rescale else people)
+        return results
+
+    def _candidates(self, outs: dict[str, list[Tensor]]) -> InstanceData:
+        """The ``nms_pre`` best of each image and level that are above ``score_thr``."""
+        found, start = [], 0
+        for cls_score, centerness in zip(outs['cls_scores'], outs['centernesses'], strict=True):
+            cls_probs = flatten_levels([cls_score]).sigmoid()  # (B, H * W, C)
+            scores = cls_probs * flatten_levels([centerness]).sigmoid()
+            scores = scores.masked_fill(cls_probs <= self.test_cfg['score_thr'], -1).flatten(1)
+            scores, inds = scores.topk(min(self.test_cfg['nms_pre'], scores.shape[1]))
+            batch_inds, ranks = (scores >= 0).nonzero(as_tuple=True)
+            inds = inds[batch_inds, ranks]
+            found.append(
+                InstanceData(
+                    batch_inds=batch_inds,
+                    point_inds=start + inds // self.num_classes,
+                    labels=inds % self.num_classes,
+                    bbox_scores=scores[batch_inds, ranks].sqrt(),
+                )
+            )
+            start += cls_probs.shape[1]
+        return InstanceData.cat(found)
+
+    def _suppress(self, people: InstanceData, img_shape: tuple[int, int]) -> InstanceData:
+        """Clip the boxes to the image and keep the best of overlapping people, best first."""
+        people.bboxes = clip_boxes_to_image(people.bboxes, img_shape)
+        keep = batched_nms(
+            people.bboxes, people.bbox_scores, people.labels, self.test_cfg['iou_thr']
+        )
+        people = people[keep[: self.test_cfg['max_per_img']]]
+        del people.batch_inds, people.point_inds
+        return people
+
+
+def flatten_levels(maps: Sequence[Tensor]) -> Tensor:
+    """Maps (B, D, H_l, W_l) -> (B, P, D), finest level first, row by row, float32."""
+    return torch.cat([x.flatten(2) for x in maps], 2).transpose(1, 2).float()

@@ -1,0 +1,81 @@
+"""The heatmap branch, which only regularises the training."""
+
+from mmcv.cnn import ConvModule
+from mmdet.registry import MODELS
+from mmdet.utils import reduce_mean
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+
+@MODELS.register_module()
+class KeypointHeatmapHead(BaseModule):
+    """Per-location keypoint classification on the finest level (DirectPose, section 3.3).
+
+    K independent binary problems: the location nearest to a labelled keypoint of type k is 1
+    in channel k. There is no Gaussian. The detector drops the branch at test time.
+
+    Args:
+        num_keypoints: K.
+        in_channels: channels of the feature map.
+        feat_channels: channels of the two hidden convolutions.
+        stride: stride of the feature map, in pixels.
+        num_norm_groups: groups of the group normalisation.
+        loss: config of the classification loss; its ``loss_weight`` weighs the branch.
+    """
+
+    def __init__(
+        self,
+        num_keypoints: int,
+        in_channels: int = 256,
+        feat_channels: int = 128,
+        stride: int = 8,
+        num_norm_groups: int = 32,
+        loss: dict = dict(type='mmdet.SigmoidFocalLoss', loss_weight=4.0),  # noqa: B006
+        init_cfg: dict | None = None,
+    ) -> None:
+        if init_cfg is None:
+            init_cfg = dict(
+                type='Normal',
+                layer='Conv2d',
+                std=0.01,
+                override=dict(type='Normal', name='predictor', std=0.01, bias_prob=0.01),
+            )
+        super().__init__(init_cfg)
+        self.stride = stride
+        norm_cfg = dict(type='GN', num_groups=num_norm_groups)
+        self.tower = nn.Sequential(
+            ConvModule(in_channels, feat_channels, 3, padding=1, bias=True, norm_cfg=norm_cfg),
+            ConvModule(feat_channels, feat_channels, 3, padding=1, bias=True, norm_cfg=norm_cfg),
+        )
+        self.predictor = nn.Conv2d(feat_channels, num_keypoints, 3, padding=1)
+        self.loss_heatmap = MODELS.build(loss)
+
+    def forward(self, feat: Tensor) -> Tensor:
+        """Logits (B, K, H, W) from the feature map (B, C, H, W)."""
+        return self.predictor(self.tower(feat))
+
+    def loss(self, feat: Tensor, batch_data_samples: list) -> dict[str, Tensor]:
+        """Loss of the branch, from the labels of ``gt_instance_labels``."""
+        logits = self(feat).float()
+        targets = self.targets(logits, [s.gt_instance_labels for s in batch_data_samples])
+        num_pos = reduce_mean(targets.sum()).clamp(min=1)
+        return dict(loss_heatmap=self.loss_heatmap(logits, targets, avg_factor=num_pos))
+
+    def targets(self, logits: Tensor, batch_labels: list) -> Tensor:
+        """Targets (B, K, H, W) in {0, 1}.
+
+        Args:
+            logits: of the shape of the targets.
+            batch_labels: B instances with keypoints (G, K, 2), in network-input pixels, and
+                keypoints_visible (G, K).
+        """
+        targets = logits.new_zeros(logits.shape)
+        height, width = logits.shape[-2:]
+        for target, labels in zip(targets, batch_labels, strict=True):
+            labelled = labels.keypoints_visible > 0
+            # Cell j covers [j, j + 1) strides, so it is the nearest to all that lies there.
+            cells = (labels.keypoints / self.stride).floor().long()
+            columns = cells[..., 0].clamp(0, width - 1)[labelled]
+            rows = cells[..., 1].clamp(0, height - 1)[labelled]
+            target[labelled.nonzero()[:, 1], rows, columns] = 1
+        return targets

@@ -1,0 +1,41 @@
+"""The paper's baseline: keypoints from a single feature vector, without alignment."""
+
+from collections.abc import Sequence
+
+import torch
+from mmdet.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+
+@MODELS.register_module()
+class KeypointConv(BaseModule):
+    """Predict all keypoints of a location by one 3x3 convolution (DirectPose, section 3.1).
+
+    It stands in :class:`DirectPoseHead` where :class:`KPAlign` does, with the same interface.
+
+    Args:
+        in_channels: channels of the keypoint tower, C.
+        num_keypoints: K.
+        with_visibility: predict a visibility logit for each keypoint too.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_keypoints: int,
+        with_visibility: bool = False,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.point_channels = 3 if with_visibility else 2
+        self.conv = nn.Conv2d(in_channels, num_keypoints * self.point_channels, 3, padding=1)
+
+    def forward(
+        self, feats: Sequence[Tensor], batch_inds: Tensor, point_inds: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """As :meth:`KPAlign.forward`: offsets (N, K, 2) in strides, extras (N, K, c - 2)."""
+        maps = torch.cat([self.conv(x).flatten(2) for x in feats], 2)  # (B, K * c, P)
+        preds = maps[batch_inds, :, point_inds].unflatten(1, (-1, self.point_channels))
+        preds = preds.float() if preds.dtype in (torch.half, torch.bfloat16) else preds
+        return preds[..., :2], preds[..., 2:]

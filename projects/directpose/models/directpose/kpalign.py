@@ -1,0 +1,225 @@
+"""Keypoint Alignment (KPAlign), evaluated only at the locations that are used.
+
+Legend of dimensions:
+    B images, L levels, P locations of all levels, C channels of the keypoint tower,
+    K keypoints, M keypoint groups, Cg channels per group, N used locations.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmcv.cnn import ConvModule
+from mmdet.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from .pyramid import PyramidIndex
+
+# Which level a group is sampled from, as a function of the level it is predicted at.
+SOURCE_LEVELS = {
+    'same': lambda level: level,
+    'finer': lambda level: max(level - 1, 0),
+    'finest': lambda level: 0,
+}
+
+
+def check_groups(groups: Sequence[Sequence[int]], num_keypoints: int) -> None:
+    """Check that the groups hold each keypoint exactly once.
+
+    Raises:
+        ValueError: a keypoint is missing, repeated or not in ``range(num_keypoints)``.
+    """
+    listed = [k for group in groups for k in group]
+    problems = {
+        'miss': sorted(set(range(num_keypoints)) - set(listed)),
+        'repeat': sorted({k for k in listed if listed.count(k) > 1}),
+        'exceed the range with': sorted({k for k in listed if not 0 <= k < num_keypoints}),
+    }
+    found = [f'{what} {which}' for what, which in problems.items() if which]
+    if any(len(group) == 0 for group in groups):
+        found.append('contain an empty group')
+    if found:
+        raise ValueError(
+            f'keypoint groups {[list(group) for group in groups]} {", ".join(found)}: each of '
+            f'the {num_keypoints} keypoints (0 to {num_keypoints - 1}) must be in exactly one group'
+        )
+
+
+def bilinear_corners(
+    positions: Tensor, widths: Tensor, heights: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Split sampling positions into the four surrounding cells and their weights.
+
+    A cell outside the map counts as 0, so its weight is 0.
+
+    Args:
+        positions (..., 2): (x, y) in cells; an integer position is a cell's centre.
+        widths (...): width of the map that each position refers to, in cells.
+        heights (...): height of that map.
+
+    Returns:
+        columns (..., 4) and rows (..., 4), long and inside the map, and weights (..., 4).
+    """
+    size = torch.stack((widths, heights), -1)
+    # One cell outside is as good as any further, and keeps the integers small.
+    positions = torch.minimum(positions, size.to(positions)).clamp(min=-1)
+    low = positions.detach().floor()
+    frac = positions - low
+    (x0, y0), (fx, fy) = low.long().unbind(-1), frac.unbind(-1)
+    columns = torch.stack((x0, x0 + 1, x0, x0 + 1), -1)
+    rows = torch.stack((y0, y0, y0 + 1, y0 + 1), -1)
+    weights = torch.stack(((1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy), -1)
+    last_column, last_row = widths[..., None] - 1, heights[..., None] - 1
+    inside = (columns >= 0) & (columns <= last_column) & (rows >= 0) & (rows <= last_row)
+    columns = torch.minimum(columns, last_column).clamp(min=0)
+    rows = torch.minimum(rows, last_row).clamp(min=0)
+    return columns, rows, weights * inside
+
+
+@MODELS.register_module()
+class KPAlign(BaseModule):
+    """Keypoint Alignment layer (DirectPose, section 3.2).
+
+    The *locator* predicts a rough place for each keypoint group, the *sampler*'s features are
+    read there, and the *predictor* of the group adds the rest of the offset of each of its
+    keypoints: ``kpt_k = base_g + d_k / r``, in strides of the location's level, where r is
+    the ratio of the strides of that level and of the level the features are read from.
+
+    The locator and the sampler are convolutions over whole levels; everything else happens at
+    the N locations asked for only. A group is sampled at ``r * (cell + base) + r // 2`` of
+    its source level. The true centre would be ``(r - 1) / 2``; ``r // 2`` is what the
+    reference program does and what weights trained with it expect.
+
+    Args:
+        groups: keypoint indices of each group; each keypoint in exactly one.
+        num_keypoints: K.
+        group_channels: Cg; the input must have ``len(groups) * Cg`` channels, group by group.
+        strides: stride of each level, in pixels, finest first.
+        source_levels: ``'finer'`` (one level finer), ``'same'`` or ``'finest'``, for all groups
+            or one for each group.
+        with_visibility: predict a visibility logit for each keypoint too.
+
+    Raises:
+        ValueError: the groups miss, repeat or exceed keypoints, or a source is unknown.
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[Sequence[int]],
+        num_keypoints: int,
+        group_channels: int = 64,
+        strides: Sequence[int] = (8, 16, 32, 64, 128),
+        source_levels: str | Sequence[str] = 'finer',
+        with_visibility: bool = False,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        check_groups(groups, num_keypoints)
+        self.num_groups = len(groups)
+        self.group_channels = group_channels
+        self.point_channels = 3 if with_visibility else 2
+        self._register_tables(groups, strides, source_levels)
+
+        channels = self.num_groups * group_channels
+        self.locator = nn.Conv2d(channels, 2 * self.num_groups, 3, padding=1, groups=len(groups))
+        self.sampler = ConvModule(
+            channels,
+            channels,
+            3,
+            padding=1,
+            groups=self.num_groups,
+            bias=True,
+            norm_cfg=dict(type='GN', num_groups=channels // 4),
+        )
+        self.predictors = nn.ModuleList(
+            nn.Linear(group_channels, self.point_channels * len(group)) for group in groups
+        )
+
+    def _register_tables(self, groups, strides, source_levels) -> None:
+        """Constant look-up tables: they follow the module's device, not its checkpoint."""
+        if isinstance(source_levels, str):
+            source_levels = [source_levels] * len(groups)
+        unknown = set(source_levels) - set(SOURCE_LEVELS)
+        if unknown or len(source_levels) != len(groups):
+            raise ValueError(
+                f'source_levels={list(source_levels)}: give one of {list(SOURCE_LEVELS)} for all '
+                f'groups or for each of the {len(groups)} groups'
+            )
+        sources = [
+            [SOURCE_LEVELS[name](level) for name in source_levels] for level in range(len(strides))
+        ]
+        order = [k for group in groups for k in group]
+        group_of = [g for g, group in enumerate(groups) for _ in group]
+        by_keypoint = sorted(range(len(order)), key=order.__getitem__)
+        tables = dict(
+            strides=torch.tensor(strides),
+            source_level=torch.tensor(sources),  # (L, M)
+            keypoint_order=torch.tensor(by_keypoint),  # (K,) place of keypoint k in the groups
+            keypoint_group=torch.tensor([group_of[i] for i in by_keypoint]),  # (K,)
+        )
+        for name, table in tables.items():
+            self.register_buffer(name, table, persistent=False)
+
+    def forward(
+        self, feats: Sequence[Tensor], batch_inds: Tensor, point_inds: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Predict the keypoints seen from the N locations.
+
+        Args:
+            feats: output of the keypoint tower, (B, C, H_l, W_l) for each level.
+            batch_inds (N,): image of each location.
+            point_inds (N,): its index among the P locations of all levels, finest level first,
+                row by row.
+
+        Returns:
+            offsets (N, K, 2): location -> keypoint, (x, y), in strides of the location's level;
+            extras (N, K, c - 2): visibility logits, if there are any. Both float32 or wider.
+        """
+        index = PyramidIndex.of(feats)
+        bases = self._locate(feats, batch_inds, point_inds)
+        levels, cells = index.level_and_cell(point_inds)
+        sources = self.source_level[levels]  # (N, M)
+        ratios = self.strides[levels, None] // self.strides[sources]  # (N, M)
+
+        r = ratios[..., None]
+        positions = r * cells[:, None] + r * bases + r // 2  # (N, M, 2)
+        sampled = self._sample(feats, index, batch_inds, sources, positions)  # (N, M, Cg)
+        preds = torch.cat(
+            [predict(sampled[:, g]) for g, predict in enumerate(self.predictors)], 1
+        ).to(bases.dtype)
+        preds = preds.unflatten(1, (-1, self.point_channels))[:, self.keypoint_order]
+
+        offsets, extras = preds[..., :2], preds[..., 2:]
+        of_group = self.keypoint_group
+        return bases[:, of_group] + offsets / ratios[:, of_group, None], extras
+
+    def _locate(self, feats, batch_inds, point_inds) -> Tensor:
+        """Base of each group at the locations: (N, M, 2), (x, y), in strides."""
+        maps = torch.cat([self.locator(x).flatten(2) for x in feats], 2)  # (B, 2M, P)
+        bases = maps[batch_inds, :, point_inds].unflatten(1, (self.num_groups, 2))
+        # Half precision cannot address the cells of a large map.
+        return bases.float() if bases.dtype in (torch.half, torch.bfloat16) else bases
+
+    def _sample(self, feats, index, batch_inds, sources, positions) -> Tensor:
+        """Read the sampler's features: (N, M, Cg).
+
+        With one row for each cell and group, a bilinear sample is a weighted sum of four rows.
+        """
+        rows_of_cells = torch.cat(
+            [self.sampler(x).permute(0, 2, 3, 1).flatten(1, 2) for x in feats], 1
+        )  # (B, P, C)
+        table = rows_of_cells.reshape(-1, self.group_channels)  # (B * P * M, Cg)
+        columns, rows, weights = bilinear_corners(
+            positions, index.widths[sources], index.heights[sources]
+        )
+        cells = index.flatten(sources[..., None], columns, rows)  # (N, M, 4)
+        cells = cells + batch_inds[:, None, None] * index.num_points
+        groups = torch.arange(self.num_groups, device=cells.device)[:, None]
+        sampled = F.embedding_bag(
+            (cells * self.num_groups + groups).flatten(0, 1),
+            table,
+            mode='sum',
+            per_sample_weights=weights.flatten(0, 1).to(table.dtype),
+        )
+        return sampled.unflatten(0, (-1, self.num_groups))

@@ -1,0 +1,29 @@
+"""The way back from the network input to the original image."""
+
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+
+def to_original_pixels(people: InstanceData, img_meta: dict) -> InstanceData:
+    """Map keypoints and boxes from network-input pixels to pixels of the original image.
+
+    Args:
+        people: with ``keypoints`` (N, K, 2) and ``bboxes`` (N, 4) xyxy.
+        img_meta: ``input_size`` (w, h) is the network input that shows the region of
+            ``input_scale`` (w, h) pixels around ``input_center`` (x, y) of the image: mmpose's
+            convention for one-stage models.
+
+    Returns:
+        The same instances, with new coordinates.
+    """
+    size, center, scale = (
+        people.keypoints.new_tensor(img_meta[key])
+        for key in ('input_size', 'input_center', 'input_scale')
+    )
+
+    def restore(coordinates: Tensor) -> Tensor:
+        return coordinates * (scale / size) + (center - scale / 2)
+
+    people.keypoints = restore(people.keypoints)
+    people.bboxes = restore(people.bboxes.unflatten(-1, (2, 2))).flatten(-2)
+    return people
