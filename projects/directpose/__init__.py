@@ -1,1 +1,13 @@
-from .version import __version__
+"""DirectPose for MMPose and MMDetection; importing it registers all that it brings."""
+
+from .dependencies import check_dependencies
+
+check_dependencies()
+
+from . import datasets, models  # noqa: E402
+from .checkpoint import allow_mmengine_checkpoints  # noqa: E402
+from .version import __version__  # noqa: E402
+
+allow_mmengine_checkpoints()
+
+__all__ = ['__version__', 'datasets', 'models']

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import torch
 from mmdet.registry import MODELS
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 
 @MODELS.register_module()
-class KeypointConv(BaseModule):
+class KeypointConv(nn.Module):
     """Predict all keypoints of a location by one 3x3 convolution (DirectPose, section 3.1).
 
     It stands in :class:`DirectPoseHead` where :class:`KPAlign` does, with the same interface.
@@ -25,9 +24,8 @@ class KeypointConv(BaseModule):
         in_channels: int,
         num_keypoints: int,
         with_visibility: bool = False,
-        init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__()
         self.point_channels = 3 if with_visibility else 2
         self.conv = nn.Conv2d(in_channels, num_keypoints * self.point_channels, 3, padding=1)
 

@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from mmdet.registry import MODELS
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from .pyramid import PyramidIndex
@@ -78,7 +77,7 @@ def bilinear_corners(
 
 
 @MODELS.register_module()
-class KPAlign(BaseModule):
+class KPAlign(nn.Module):
     """Keypoint Alignment layer (DirectPose, section 3.2).
 
     The *locator* predicts a rough place for each keypoint group, the *sampler*'s features are
@@ -112,9 +111,8 @@ class KPAlign(BaseModule):
         strides: Sequence[int] = (8, 16, 32, 64, 128),
         source_levels: str | Sequence[str] = 'finer',
         with_visibility: bool = False,
-        init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__()
         check_groups(groups, num_keypoints)
         self.num_groups = len(groups)
         self.group_channels = group_channels

@@ -1,0 +1,7 @@
+_base_ = ['mmpose::_base_/default_runtime.py']
+
+custom_imports = dict(imports=['directpose'], allow_failed_imports=False)
+
+default_hooks = dict(
+    checkpoint=dict(
+        interval=1, save_best='coco/AP', rule='greater', max_keep_ckpts=2))

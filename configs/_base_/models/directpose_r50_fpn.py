@@ -1,0 +1,42 @@
+num_keypoints = 17
+# COCO: nose, eyes and ears; then for each side shoulder, elbow and wrist; hip, knee and ankle
+keypoint_groups = [(0, 1, 2, 3, 4), (5,), (7, 9), (6,), (8, 10), (11,),
+                   (13, 15), (12,), (14, 16)]
+
+model = dict(
+    type='mmdet.DirectPose',
+    data_preprocessor=dict(
+        type='mmpose.PoseDataPreprocessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+        pad_size_divisor=32),
+    backbone=dict(
+        type='mmdet.ResNet',
+        depth=50,
+        num_stages=4,
+        out_indices=(0, 1, 2, 3),
+        frozen_stages=1,
+        norm_cfg=dict(type='BN', requires_grad=True),
+        norm_eval=True,
+        style='pytorch',
+        init_cfg=dict(
+            type='Pretrained', checkpoint='torchvision://resnet50')),
+    neck=dict(
+        type='mmdet.FPN',
+        in_channels=[256, 512, 1024, 2048],
+        out_channels=256,
+        start_level=1,
+        add_extra_convs='on_output',
+        num_outs=5,
+        relu_before_extra_convs=True),
+    bbox_head=dict(
+        type='mmdet.DirectPoseHead',
+        num_keypoints=num_keypoints,
+        kpt_channels=576,
+        kpt_conv_groups=9,
+        kpt_predictor=dict(type='mmdet.KPAlign', groups=keypoint_groups)),
+    heatmap_head=dict(
+        type='mmdet.KeypointHeatmapHead', num_keypoints=num_keypoints),
+    test_cfg=dict(
+        score_thr=0.05, nms_pre=1000, iou_thr=0.6, max_per_img=100))

@@ -1,0 +1,5 @@
+_base_ = [
+    '../_base_/models/directpose_r50_fpn.py',
+    '../_base_/datasets/coco_keypoints_800.py',
+    '../_base_/schedules/sgd_100e.py'
+]

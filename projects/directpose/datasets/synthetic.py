@@ -1,0 +1,191 @@
+"""A synthetic COCO-format keypoint set, made of nothing but a seed.
+
+People of posable limbs stand, walk and sit before cluttered backgrounds, one to eight to an
+image, overlapping each other, covered by things and cut by the border. Left limbs are of warm
+colours, right limbs of cool ones. Each image depends on the seed and its own number only.
+"""
+
+import functools
+import json
+import multiprocessing
+import os
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from ..errors import InputError
+from .synthetic_body import sample_body
+from .synthetic_render import (
+    OBJECT,
+    PARTS_OF_KEYPOINT,
+    Canvas,
+    draw_background,
+    draw_body,
+    draw_clutter,
+    finish,
+    sample_clothes,
+)
+
+KEYPOINTS = (
+    'nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow '
+    'right_elbow left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle '
+    'right_ankle'
+).split()
+SHAPES = ((256, 256), (240, 288), (288, 240), (224, 304))  # (h, w)
+HEIGHTS = (56, 300)  # of the standing body, in pixels
+MIN_VISIBLE = 0.3  # a person that is hidden more than this is not placed
+
+
+def make_image(seed: int, number: int) -> tuple[np.ndarray, list[dict]]:
+    """Image (H, W, 3), BGR, and its COCO keypoint annotations without ids.
+
+    Args:
+        seed: of the set.
+        number: of the image within the set.
+    """
+    rng = np.random.default_rng((seed, number))
+    canvas = draw_background(SHAPES[rng.integers(len(SHAPES))], rng)
+    wanted = rng.choice(np.arange(1, 9), p=np.array([6, 6, 5, 4, 3, 2, 2, 2]) / 30)
+    people = place_people(canvas, rng, wanted)
+    if rng.random() < 0.4:
+        for _ in range(rng.integers(1, 4)):
+            draw_clutter(canvas, rng, OBJECT, rng.uniform(0.1, 0.3) * min(canvas.owners.shape))
+    annotations = [annotate(canvas, *person) for person in people]
+    return finish(canvas.image, rng), [a for a in annotations if a['area'] > 0]
+
+
+def place_people(canvas: Canvas, rng: np.random.Generator, wanted: int) -> list[tuple]:
+    """Draw people, the farthest first: a person who stands nearer is larger and lower.
+
+    Returns:
+        (owner, keypoints (17, 2) in pixels, facing (5,)) of each person.
+    """
+    height, width = canvas.owners.shape
+    largest = HEIGHTS[1] / max(1.0, wanted / 2) ** 0.5
+    sizes = sorted(np.exp(rng.uniform(np.log(HEIGHTS[0]), np.log(largest), wanted)))
+    people = []
+    for size in sizes:
+        body, clothes = sample_body(rng), sample_clothes(rng)
+        for _ in range(6):
+            middle = rng.uniform((0.02 * width, 0.15 * height), (0.98 * width, 0.85 * height))
+            project = functools.partial(project_points, size=size, middle=middle)
+            owner = len(people) + 1
+            trial = Canvas(*(layer.copy() for layer in canvas))
+            draw_body(trial, body, project, size, owner, clothes)
+            if all_still_seen(canvas, trial, owner):
+                for layer, new in zip(canvas, trial, strict=True):
+                    layer[:] = new
+                people.append((owner, project(body.keypoints), body.facing))
+                break
+    return people
+
+
+def project_points(points: np.ndarray, size: float, middle: np.ndarray) -> np.ndarray:
+    """Pixels (..., 2) of body points (..., 3), seen from far away; the hips are at ``middle``."""
+    return np.asarray(points)[..., :2] * size + middle
+
+
+def all_still_seen(before: Canvas, after: Canvas, new_owner: int) -> bool:
+    """Whether nobody placed earlier loses too much, and the new person is in the picture."""
+    for owner in range(1, new_owner):
+        if (after.owners == owner).sum() < MIN_VISIBLE * (before.owners == owner).sum():
+            return False
+    return (after.owners == new_owner).sum() > 150
+
+
+def annotate(canvas: Canvas, owner: int, keypoints: np.ndarray, facing: np.ndarray) -> dict:
+    """COCO annotation of a person: box and area of what is seen, keypoints with visibility.
+
+    2: the part of the body that bears the keypoint is the topmost thing there; 1: something
+    covers it; 0: out of the picture, or on the far side of the head.
+    """
+    height, width = canvas.owners.shape
+    rows, columns = np.nonzero(canvas.owners == owner)
+    labels = []
+    for k, (x, y) in enumerate(np.round(keypoints, 2).tolist()):
+        column, row = round(x), round(y)
+        inside = 0 <= column < width and 0 <= row < height and 0 <= x < width and 0 <= y < height
+        if not inside or (k < 5 and facing[k] <= 0):
+            labels += [0, 0, 0]
+            continue
+        own = canvas.owners[row, column] == owner
+        seen = own and canvas.parts[row, column] in PARTS_OF_KEYPOINT[k]
+        labels += [x, y, 2 if seen else 1]
+    box = [0, 0, 0, 0]
+    if len(rows):
+        box = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
+    return dict(
+        category_id=1,
+        iscrowd=0,
+        bbox=[int(v) for v in box],
+        area=len(rows),
+        keypoints=labels,
+        num_keypoints=sum(v > 0 for v in labels[2::3]),
+    )
+
+
+def _write_image(number: int, seed: int, folder: Path) -> tuple[dict, list[dict]]:
+    """Make and write one image; its COCO records."""
+    cv2.setNumThreads(1)
+    image, annotations = make_image(seed, number)
+    name = f'{number:06d}.jpg'
+    if not cv2.imwrite(str(folder / name), image, [cv2.IMWRITE_JPEG_QUALITY, 93]):
+        raise OSError(f'could not write {folder / name}')
+    height, width = image.shape[:2]
+    return dict(id=number, file_name=name, width=width, height=height), annotations
+
+
+def make_synthetic_set(
+    out: str, num_train: int, num_val: int, seed: int = 0, workers: int | None = None
+) -> None:
+    """Write ``OUT/images/*.jpg`` and ``OUT/annotations/{train,val}.json``, whole or not at all.
+
+    Args:
+        out: folder that does not exist yet.
+        num_train, num_val: images of the two splits; the last ``num_val`` are held back.
+        seed: the same seed gives the same bytes, whatever ``workers`` is.
+        workers: processes; all cores by default.
+
+    Raises:
+        InputError: the folder exists or cannot be made.
+    """
+    out, partial = Path(out), Path(f'{out}.partial')
+    if out.exists():
+        raise InputError(f'{out} exists already; remove it or give another folder')
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        (partial / 'annotations').mkdir(parents=True)
+        (partial / 'images').mkdir()
+    except OSError as error:
+        raise InputError(f'cannot make the folder {out}: {error.strerror}') from error
+
+    write = functools.partial(_write_image, seed=seed, folder=partial / 'images')
+    numbers = range(1, num_train + num_val + 1)
+    with multiprocessing.get_context('spawn').Pool(workers) as pool:
+        records = list(
+            tqdm(pool.imap(write, numbers, chunksize=8), total=len(numbers), desc='synthetic images')
+        )
+    write_annotations(records[:num_train], partial / 'annotations/train.json', seed)
+    write_annotations(records[num_train:], partial / 'annotations/val.json', seed)
+    os.replace(partial, out)
+
+
+def write_annotations(records: list[tuple], path: Path, seed: int) -> None:
+    """Write a COCO keypoint JSON of (image, annotations) records."""
+    annotations = [
+        dict(id=0, image_id=image['id'], **a) for image, found in records for a in found
+    ]
+    for number, annotation in enumerate(annotations, 1):
+        annotation['id'] = number
+    person = dict(id=1, name='person', supercategory='person', keypoints=KEYPOINTS, skeleton=[])
+    coco = dict(
+        info=dict(description=f'synthetic people, seed {seed}'),
+        licenses=[],
+        images=[image for image, _ in records],
+        annotations=annotations,
+        categories=[person],
+    )
+    path.write_text(json.dumps(coco))

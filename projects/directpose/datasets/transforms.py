@@ -1,0 +1,155 @@
+"""Geometry of one-stage training and testing where mmpose's transforms do not fit.
+
+mmpose maps images with ``cv2.warpAffine``, which works on pixel *indices*, and so do its
+keypoints. The transforms here keep to that: one warp by a scale s and a shift, under which a
+keypoint x becomes exactly ``s * x - shift`` and comes back without a rounding of sizes.
+"""
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmcv.transforms.utils import cache_randomness
+from mmpose.registry import TRANSFORMS
+
+
+def keep_ratio_scale(img_shape: tuple[int, int], short_side: float, long_side: float) -> float:
+    """The scale that brings the short side to ``short_side``, the long one to no more than
+    ``long_side``, in pixels, for an image of shape (h, w)."""
+    return min(short_side / min(img_shape), long_side / max(img_shape))
+
+
+def scale_and_crop(
+    results: dict, scale: float, corner: tuple[int, int], size: tuple[int, int]
+) -> dict:
+    """Scale the image and cut out a window, with all that is annotated in it, in one warp.
+
+    Keypoints that leave the window become unlabelled; boxes are clipped to it.
+
+    Args:
+        results: with ``img``, and in training ``keypoints`` (G, K, 2), ``keypoints_visible``
+            (G, K), ``bbox`` (G, 4) xyxy and ``area`` (G,).
+        scale: network-input pixels per image pixel.
+        corner: (x, y) of the window in the scaled image.
+        size: (w, h) of the window.
+
+    Returns:
+        The results with these mapped, and ``img_shape``, ``input_size``, ``input_center`` and
+        ``input_scale``, the way back as :func:`to_original_pixels` takes it.
+    """
+    corner, (width, height) = np.array(corner, dtype=np.float32), size
+    matrix = np.array([[scale, 0, -corner[0]], [0, scale, -corner[1]]], dtype=np.float64)
+    results['img'] = cv2.warpAffine(
+        results['img'], matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    results['img_shape'] = (height, width)
+    results['input_size'] = size
+    results['input_scale'] = np.array(size, dtype=np.float64) / scale
+    results['input_center'] = (corner + np.array(size, dtype=np.float64) / 2) / scale
+
+    if 'keypoints' in results:
+        keypoints = results['keypoints'] * np.float32(scale) - corner
+        inside = ((keypoints >= 0) & (keypoints < size)).all(-1)
+        results['keypoints'] = keypoints
+        results['keypoints_visible'] = results['keypoints_visible'] * inside
+    if 'bbox' in results:
+        boxes = results['bbox'] * np.float32(scale) - np.tile(corner, 2)
+        results['bbox'] = boxes.clip(0, np.tile(np.float32(size), 2))
+    if 'area' in results:
+        results['area'] = results['area'] * scale**2
+    return results
+
+
+@TRANSFORMS.register_module()
+class ResizeKeepRatio(BaseTransform):
+    """Resize the image by its short side, with a limit on the long side.
+
+    Args:
+        short_side, long_side: in pixels.
+    """
+
+    def __init__(self, short_side: int = 800, long_side: int = 1333) -> None:
+        self.short_side = short_side
+        self.long_side = long_side
+
+    def transform(self, results: dict) -> dict:
+        """Resize ``img`` and what is annotated in it; see :func:`scale_and_crop`."""
+        shape = results['img'].shape[:2]
+        scale = keep_ratio_scale(shape, self.short_side, self.long_side)
+        size = tuple(max(1, round(side * scale)) for side in shape[::-1])
+        return scale_and_crop(results, scale, (0, 0), size)
+
+
+@TRANSFORMS.register_module()
+class RandomScaleCrop(BaseTransform):
+    """Resize the image to a random short side and cut out a random window.
+
+    Only the window is computed, so that a large scale costs no more than a small one.
+
+    Args:
+        short_side: range (low, high) of the short side, in pixels, sampled uniformly.
+        long_side: limit of the long side.
+        crop_size: (w, h) of the window; smaller where the scaled image is.
+    """
+
+    def __init__(
+        self,
+        short_side: tuple[int, int] = (480, 1600),
+        long_side: int = 2666,
+        crop_size: tuple[int, int] = (800, 800),
+    ) -> None:
+        self.short_side = short_side
+        self.long_side = long_side
+        self.crop_size = crop_size
+
+    @cache_randomness
+    def _sample(self) -> np.ndarray:
+        """Uniform in [0, 1): the short side and the corner (x, y) of the window."""
+        return np.random.rand(3)
+
+    def transform(self, results: dict) -> dict:
+        """Scale and crop ``img`` and what is annotated in it; see :func:`scale_and_crop`."""
+        shape = results['img'].shape[:2]
+        side, *place = self._sample()
+        low, high = self.short_side
+        scale = keep_ratio_scale(shape, low + (high - low) * side, self.long_side)
+        scaled = [max(1, round(side * scale)) for side in shape[::-1]]
+        size = tuple(min(pair) for pair in zip(scaled, self.crop_size, strict=True))
+        corner = [int(u * (s - c + 1)) for u, s, c in zip(place, scaled, size, strict=True)]
+        return scale_and_crop(results, scale, corner, size)
+
+
+@TRANSFORMS.register_module()
+class IgnoreCrowds(BaseTransform):
+    """Make the keypoints of crowd regions unlabelled, so that they never become positives."""
+
+    def transform(self, results: dict) -> dict:
+        """Clear ``keypoints_visible`` (G, K) where ``iscrowd`` (G,) is set."""
+        crowd = np.asarray(results['iscrowd'], dtype=bool)
+        results['keypoints_visible'] = results['keypoints_visible'] * ~crowd[:, None]
+        return results
+
+
+@TRANSFORMS.register_module()
+class PseudoBoxes(BaseTransform):
+    """Replace the boxes by the least rectangles around the labelled keypoints.
+
+    DirectPose needs no box labels (section 3.1). Leave this transform out to train with
+    annotated boxes.
+
+    Args:
+        margin: how far the box is widened on each side, in pixels, within the image.
+    """
+
+    def __init__(self, margin: float = 1.0) -> None:
+        self.margin = margin
+
+    def transform(self, results: dict) -> dict:
+        """Set ``bbox`` (G, 4) xyxy; all zero for a person without a labelled keypoint."""
+        keypoints = results['keypoints']
+        labelled = results['keypoints_visible'][..., None] > 0
+        low = np.where(labelled, keypoints, np.inf).min(1) - self.margin
+        high = np.where(labelled, keypoints, -np.inf).max(1) + self.margin
+        size = np.float32(results['img_shape'][::-1])
+        boxes = np.concatenate([low.clip(0, size), high.clip(0, size)], 1)
+        results['bbox'] = (boxes * labelled.any(1)).astype(np.float32)
+        return results

@@ -1,0 +1,30 @@
+"""Make a synthetic COCO-format keypoint set of any size.
+
+    python tools/make_synthetic.py data/synthetic --num-train 1024 --num-val 64
+"""
+
+import argparse
+
+from directpose.datasets.synthetic import make_synthetic_set
+from directpose.errors import exit_on_input_error
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('out', help='folder to make: images/ and annotations/{train,val}.json')
+    parser.add_argument('--num-train', type=int, default=1024, help='training images')
+    parser.add_argument('--num-val', type=int, default=64, help='held-back images')
+    parser.add_argument('--seed', type=int, default=0, help='the same seed makes the same bytes')
+    parser.add_argument('--workers', type=int, help='processes (default: one for each core)')
+    return parser.parse_args(argv)
+
+
+@exit_on_input_error
+def main(argv=None):
+    args = parse_args(argv)
+    make_synthetic_set(args.out, args.num_train, args.num_val, args.seed, args.workers)
+    print(f'{args.num_train} training and {args.num_val} held-back images are in {args.out}')
+
+
+if __name__ == '__main__':
+    main()
