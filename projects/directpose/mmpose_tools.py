@@ -1,0 +1,19 @@
+"""mmpose's own command-line tools, which come with its wheel."""
+
+import importlib.util
+import os.path as osp
+from types import ModuleType
+
+import mmpose
+
+
+def load_mmpose_tool(name: str) -> ModuleType:
+    """The module of ``tools/NAME.py`` of the installed mmpose, for its arguments.
+
+    mim runs the same file, so ours take the same arguments in every version.
+    """
+    path = osp.join(osp.dirname(mmpose.__file__), '.mim', 'tools', f'{name}.py')
+    spec = importlib.util.spec_from_file_location(f'mmpose_tools_{name}', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,23 @@
+"""Train a model; the arguments are those of mmpose's tools/train.py.
+
+    python tools/train.py CONFIG [--work-dir DIR] [--resume [CKPT]] [--amp] [--cfg-options …]
+"""
+
+from directpose.checks import check_config
+from directpose.errors import exit_on_input_error
+from directpose.mmpose_tools import load_mmpose_tool
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+
+@exit_on_input_error
+def main():
+    tool = load_mmpose_tool('train')
+    args = tool.parse_args()
+    cfg = tool.merge_args(Config.fromfile(args.config), args)
+    check_config(cfg, ('train', 'val'))
+    Runner.from_cfg(cfg).train()
+
+
+if __name__ == '__main__':
+    main()
