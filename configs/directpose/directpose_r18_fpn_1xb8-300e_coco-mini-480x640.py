@@ -6,11 +6,14 @@ _base_ = [
 
 # A set so small that a model trained from scratch can only learn it by heart; see docs/results.md
 data_root = 'data/coco_mini/'
-resize = dict(type='ResizeKeepRatio', short_side=480, long_side=640)
 train_pipeline = [
     dict(type='LoadImage'),
     dict(type='IgnoreCrowds'),
-    resize,
+    dict(
+        type='RandomScaleCrop',
+        short_side=(480, 480),
+        long_side=640,
+        crop_size=(640, 640)),
     dict(type='PseudoBoxes'),
     dict(type='FilterAnnotations', by_kpt=True, by_box=True, keep_empty=False),
     dict(type='GenerateTarget', encoder=_base_.codec),
@@ -18,7 +21,7 @@ train_pipeline = [
 ]
 val_pipeline = [
     dict(type='LoadImage'),
-    resize,
+    dict(type='ResizeKeepRatio', short_side=480, long_side=640),
     dict(type='PackPoseInputs', meta_keys=_base_.meta_keys),
 ]
 train_dataloader = dict(

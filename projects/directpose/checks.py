@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from .errors import InputError
 
-# What a whole image file ends with; a camera may append up to a few bytes to it.
+# What ends a whole image file, but for what some cameras append to it.
+_TAIL = 4096
 _LAST_BYTES = {b'\xff\xd8': b'\xff\xd9', b'\x89P': b'IEND\xaeB`\x82'}
 
 
@@ -38,8 +39,8 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
             checked.add(files)
 
 
-def check_work_dir(path: str) -> None:
-    """Check that files can be written to the work dir.
+def check_work_dir(path: str, option: str = '--work-dir') -> None:
+    """Check that files can be written to the folder that a command-line option names.
 
     Raises:
         InputError: they cannot.
@@ -49,8 +50,8 @@ def check_work_dir(path: str) -> None:
         tempfile.TemporaryFile(dir=path).close()
     except OSError as error:
         raise InputError(
-            f'cannot write to the work dir {path} ({error.strerror}); '
-            'give another one with --work-dir'
+            f'cannot write to the folder {path} ({error.strerror}); '
+            f'give another one with {option}'
         ) from error
 
 
@@ -168,7 +169,7 @@ def image_problem(path: str) -> str | None:
     try:
         with open(path, 'rb') as file:
             first = file.read(2)
-            file.seek(max(os.fstat(file.fileno()).st_size - 64, 0))
+            file.seek(max(os.fstat(file.fileno()).st_size - _TAIL, 0))
             last = file.read()
     except OSError as error:
         return f'cannot be read ({error.strerror})'

@@ -15,6 +15,7 @@ model = dict(
     backbone=dict(
         type='mmdet.ResNet',
         depth=18,
+        stem_channels=16,
         base_channels=32,
         num_stages=4,
         out_indices=(0, 1, 2, 3),

@@ -18,50 +18,52 @@ def keep_ratio_scale(img_shape: tuple[int, int], short_side: float, long_side: f
     return min(short_side / min(img_shape), long_side / max(img_shape))
 
 
-def scale_and_crop(
-    results: dict, scale: float, corner: tuple[int, int], size: tuple[int, int]
-) -> dict:
-    """Scale the image and cut out a window, with all that is annotated in it, in one warp.
-
-    Keypoints that leave the window become unlabelled; boxes are clipped to it.
+def warp_image(results: dict, scale: float, corner: np.ndarray, size: tuple[int, int]) -> None:
+    """Scale the image and cut out a window, in one warp.
 
     Args:
-        results: with ``img``, and in training ``keypoints`` (G, K, 2), ``keypoints_visible``
-            (G, K), ``bbox`` (G, 4) xyxy and ``area`` (G,).
+        results: with ``img``; gets ``img_shape``, ``input_size``, ``input_center`` and
+            ``input_scale``, the way back as :func:`to_original_pixels` takes it.
         scale: network-input pixels per image pixel.
-        corner: (x, y) of the window in the scaled image.
+        corner (2,): (x, y) of the window in the scaled image.
         size: (w, h) of the window.
-
-    Returns:
-        The results with these mapped, and ``img_shape``, ``input_size``, ``input_center`` and
-        ``input_scale``, the way back as :func:`to_original_pixels` takes it.
     """
-    corner, (width, height) = np.array(corner, dtype=np.float32), size
     matrix = np.array([[scale, 0, -corner[0]], [0, scale, -corner[1]]], dtype=np.float64)
     results['img'] = cv2.warpAffine(
         results['img'], matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    results['img_shape'] = (height, width)
+    results['img_shape'] = size[::-1]
     results['input_size'] = size
     results['input_scale'] = np.array(size, dtype=np.float64) / scale
     results['input_center'] = (corner + np.array(size, dtype=np.float64) / 2) / scale
 
-    if 'keypoints' in results:
-        keypoints = results['keypoints'] * np.float32(scale) - corner
-        inside = ((keypoints >= 0) & (keypoints < size)).all(-1)
-        results['keypoints'] = keypoints
-        results['keypoints_visible'] = results['keypoints_visible'] * inside
-    if 'bbox' in results:
-        boxes = results['bbox'] * np.float32(scale) - np.tile(corner, 2)
-        results['bbox'] = boxes.clip(0, np.tile(np.float32(size), 2))
-    if 'area' in results:
-        results['area'] = results['area'] * scale**2
-    return results
+
+def warp_annotations(
+    results: dict, scale: float, corner: np.ndarray, size: tuple[int, int]
+) -> None:
+    """Take the people along: keypoints that leave the window become unlabelled.
+
+    Args:
+        results: with ``keypoints`` (G, K, 2), ``keypoints_visible`` (G, K), ``bbox`` (G, 4)
+            xyxy and ``area`` (G,), in image pixels; then in network-input pixels.
+        scale, corner, size: as for :func:`warp_image`.
+    """
+    corner, size = np.float32(corner), np.float32(size)
+    keypoints = results['keypoints'] * np.float32(scale) - corner
+    inside = ((keypoints >= 0) & (keypoints < size)).all(-1)
+    boxes = results['bbox'] * np.float32(scale) - np.tile(corner, 2)
+    results['keypoints'] = keypoints
+    results['keypoints_visible'] = results['keypoints_visible'] * inside
+    results['bbox'] = boxes.clip(0, np.tile(size, 2))
+    results['area'] = results['area'] * scale**2
 
 
 @TRANSFORMS.register_module()
 class ResizeKeepRatio(BaseTransform):
-    """Resize the image by its short side, with a limit on the long side.
+    """Resize the image by its short side, with a limit on the long side, for testing.
+
+    Like mmpose's ``BottomupResize`` it leaves annotations in pixels of the original image,
+    where metrics and pictures want them.
 
     Args:
         short_side, long_side: in pixels.
@@ -72,11 +74,12 @@ class ResizeKeepRatio(BaseTransform):
         self.long_side = long_side
 
     def transform(self, results: dict) -> dict:
-        """Resize ``img`` and what is annotated in it; see :func:`scale_and_crop`."""
+        """Resize ``img``; see :func:`warp_image`."""
         shape = results['img'].shape[:2]
         scale = keep_ratio_scale(shape, self.short_side, self.long_side)
         size = tuple(max(1, round(side * scale)) for side in shape[::-1])
-        return scale_and_crop(results, scale, (0, 0), size)
+        warp_image(results, scale, np.zeros(2), size)
+        return results
 
 
 @TRANSFORMS.register_module()
@@ -107,15 +110,18 @@ class RandomScaleCrop(BaseTransform):
         return np.random.rand(3)
 
     def transform(self, results: dict) -> dict:
-        """Scale and crop ``img`` and what is annotated in it; see :func:`scale_and_crop`."""
+        """Scale and crop ``img`` and what is annotated in it; see :func:`warp_image`."""
         shape = results['img'].shape[:2]
         side, *place = self._sample()
         low, high = self.short_side
         scale = keep_ratio_scale(shape, low + (high - low) * side, self.long_side)
         scaled = [max(1, round(side * scale)) for side in shape[::-1]]
         size = tuple(min(pair) for pair in zip(scaled, self.crop_size, strict=True))
-        corner = [int(u * (s - c + 1)) for u, s, c in zip(place, scaled, size, strict=True)]
-        return scale_and_crop(results, scale, corner, size)
+        room = np.array(scaled) - size + 1
+        corner = np.floor(place * room)
+        warp_image(results, scale, corner, size)
+        warp_annotations(results, scale, corner, size)
+        return results
 
 
 @TRANSFORMS.register_module()

@@ -1,0 +1,121 @@
+"""Images in, pictures and a COCO-format JSON out."""
+
+import glob
+import json
+import os
+import os.path as osp
+from collections.abc import Iterable
+
+import mmcv
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.structures import InstanceData
+from mmpose.apis import inference_bottomup, init_model
+from mmpose.registry import VISUALIZERS
+from mmpose.structures import PoseDataSample
+from mmpose.visualization import PoseLocalVisualizer
+from torch import nn
+
+from .checks import check_checkpoint, image_problem
+from .errors import InputError
+
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+
+
+def find_images(inputs: Iterable[str]) -> list[str]:
+    """Image files named by files, folders (not their subfolders) and glob patterns, in order.
+
+    Raises:
+        InputError: an input names nothing.
+    """
+    paths = []
+    for item in inputs:
+        if osp.isdir(item):
+            names = sorted(os.listdir(item))
+            found = [osp.join(item, n) for n in names if n.lower().endswith(IMAGE_SUFFIXES)]
+        else:
+            found = [item] if osp.exists(item) else sorted(glob.glob(item, recursive=True))
+        if not found:
+            raise InputError(f'{item} names no image: give files, folders or glob patterns')
+        paths += found
+    return list(dict.fromkeys(paths))
+
+
+def load_model(config: str, checkpoint: str, device: str, options: dict | None = None) -> nn.Module:
+    """A model for :func:`inference_bottomup`, its weights checked against the config.
+
+    Raises:
+        InputError: the checkpoint is of another model or skeleton.
+    """
+    cfg = Config.fromfile(config)
+    cfg.merge_from_dict(options or {})
+    # Weights of the backbone's training would be overwritten.
+    cfg.model.backbone.init_cfg = None
+    check_checkpoint(checkpoint, init_model(cfg.copy(), device='cpu'))
+    return init_model(cfg, checkpoint, device=device)
+
+
+def detect(model: nn.Module, path: str, score_thr: float) -> tuple[np.ndarray, PoseDataSample]:
+    """Image (H, W, 3), RGB, and the people in it whose score is above the threshold.
+
+    Raises:
+        InputError: the file is missing, truncated or not an image that OpenCV reads.
+    """
+    # OpenCV fills what a truncated file lacks with grey and says nothing.
+    problem = image_problem(path)
+    image = None if problem else mmcv.imread(path)
+    if image is None:
+        raise InputError(f'{path} {problem or "is not an image that OpenCV reads"}')
+    sample = inference_bottomup(model, image)[0]
+    people = sample.pred_instances
+    sample.pred_instances = people[people.bbox_scores > score_thr]
+    return image[..., ::-1].copy(), sample
+
+
+def build_visualizer(model: nn.Module) -> PoseLocalVisualizer:
+    """The visualizer of the model's config, for its skeleton."""
+    cfg = {**model.cfg.visualizer, 'vis_backends': None, 'name': 'directpose'}
+    visualizer = VISUALIZERS.build(cfg)
+    visualizer.set_dataset_meta(model.dataset_meta, skeleton_style='mmpose')
+    return visualizer
+
+
+def draw(
+    visualizer: PoseLocalVisualizer, image: np.ndarray, sample: PoseDataSample, with_gt: bool
+) -> np.ndarray:
+    """Picture (H, W', 3), RGB, of the predictions, at the right of the ground truth if wanted."""
+    # A person that is shown is shown whole: its keypoints have no threshold of their own.
+    visualizer.add_datasample('', image, sample, draw_gt=with_gt, draw_heatmap=False, kpt_thr=0)
+    return visualizer.get_image()
+
+
+def coco_annotations(people: InstanceData, image_id: int) -> list[dict]:
+    """COCO keypoint results of one image; a keypoint is (x, y, score)."""
+    boxes = people.bboxes.copy()
+    boxes[:, 2:] -= boxes[:, :2]
+    keypoints = np.concatenate([people.keypoints, people.keypoint_scores[..., None]], -1)
+    return [
+        dict(
+            image_id=image_id,
+            category_id=int(label) + 1,
+            keypoints=np.round(points.flatten().astype(float), 3).tolist(),
+            bbox=np.round(box.astype(float), 3).tolist(),
+            score=round(float(score), 5),
+        )
+        for label, points, box, score in zip(
+            people.labels, keypoints, boxes, people.bbox_scores, strict=True
+        )
+    ]
+
+
+def write_json(content, path: str) -> None:
+    """Write a JSON file, whole or not at all."""
+    with open(f'{path}.partial', 'w', encoding='utf-8') as file:
+        json.dump(content, file)
+    os.replace(f'{path}.partial', path)
+
+
+def default_device() -> str:
+    """The GPU if there is one."""
+    return 'cuda:0' if torch.cuda.is_available() else 'cpu'

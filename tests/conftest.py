@@ -1,0 +1,43 @@
+import os
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+
+import directpose  # noqa: F401  (registers everything)
+from mmengine.registry import init_default_scope
+
+ROOT = Path(__file__).resolve().parent.parent
+warnings.filterwarnings('ignore', category=UserWarning, module='mm(cv|det|pose|engine)')
+
+
+@pytest.fixture(autouse=True)
+def seed_and_scope():
+    """Every test starts from the same random state, in the scope of the configs."""
+    torch.manual_seed(0)
+    init_default_scope('mmpose')
+
+
+@pytest.fixture(scope='session')
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope='session')
+def shared() -> Path:
+    """Data that lies beside the project for its developers; a user does not have it."""
+    path = Path(os.environ.get('DIRECTPOSE_SHARED', ROOT.parent / 'shared'))
+    if not (path / 'data').is_dir():
+        pytest.skip(f'no shared data at {path} (set DIRECTPOSE_SHARED)')
+    return path
+
+
+@pytest.fixture(scope='session')
+def synthetic_set(tmp_path_factory) -> Path:
+    """A small synthetic set: 8 training and 4 held-back images."""
+    from directpose.datasets.synthetic import make_synthetic_set
+
+    out = tmp_path_factory.mktemp('synthetic') / 'set'
+    make_synthetic_set(out, 8, 4, seed=3, workers=1)
+    return out

@@ -1,0 +1,125 @@
+"""The whole path on synthetic people: make a set, train, test, draw.
+
+    python tools/demo_synthetic.py [--out work_dirs/demo]
+
+Leaves in the folder: the set (data/), the checkpoint, the COCO results JSON, a table of AP and
+AR, and pictures with the ground truth at the left and the predictions at the right.
+"""
+
+import argparse
+import os.path as osp
+import shutil
+import subprocess
+import sys
+
+import cv2
+import mmengine
+import numpy as np
+from directpose.checks import check_work_dir
+from directpose.datasets.synthetic import make_synthetic_set
+from directpose.errors import InputError, exit_on_input_error
+from directpose.inference import build_visualizer, default_device, draw, load_model
+from mmengine.dataset import pseudo_collate
+from mmpose.registry import DATASETS
+from tqdm import tqdm
+
+ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
+CONFIG = osp.join(ROOT, 'configs/directpose/directpose_tiny_1xb8-12e_synthetic-256x320.py')
+METRICS = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR')
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--out', default='work_dirs/demo', help='folder to write to')
+    parser.add_argument('--num-train', type=int, default=1024, help='training images')
+    parser.add_argument('--num-val', type=int, default=64, help='held-back images')
+    parser.add_argument('--seed', type=int, default=0, help='of the set and of the training')
+    parser.add_argument('--pictures', type=int, default=16, help='pictures to draw')
+    return parser.parse_args(argv)
+
+
+def run_tool(name: str, *args: str) -> None:
+    """Run a tool of this folder; its own message says what went wrong."""
+    command = [sys.executable, '-W', 'ignore', osp.join(ROOT, 'tools', name), *args]
+    if subprocess.run(command).returncode:
+        raise InputError(f'tools/{name} failed; see its last message above')
+
+
+def data_options(data_root: str) -> list[str]:
+    """Config options that point the config to the set."""
+    options = [f'{split}_dataloader.dataset.data_root={data_root}' for split in ('train', 'val')]
+    options.append(f'test_dataloader.dataset.data_root={data_root}')
+    annotations = osp.join(data_root, 'annotations/val.json')
+    return options + [f'{split}_evaluator.ann_file={annotations}' for split in ('val', 'test')]
+
+
+def draw_pictures(checkpoint: str, data_root: str, out: str, count: int) -> None:
+    """Draw the first held-back images, and all of them on one sheet, ``predictions.jpg``."""
+    model = load_model(CONFIG, checkpoint, default_device())
+    dataset = DATASETS.build({**model.cfg.val_dataloader.dataset, 'data_root': data_root})
+    visualizer = build_visualizer(model)
+    mmengine.mkdir_or_exist(osp.join(out, 'pictures'))
+    pictures = []
+    for index in tqdm(range(min(count, len(dataset))), 'pictures'):
+        sample = model.test_step(pseudo_collate([dataset[index]]))[0]
+        people = sample.pred_instances
+        sample.pred_instances = people[people.bbox_scores > 0.3]
+        image = cv2.imread(sample.img_path)[..., ::-1].copy()
+        picture = draw(visualizer, image, sample, with_gt=True)[..., ::-1]
+        cv2.imwrite(osp.join(out, 'pictures', osp.basename(sample.img_path)), picture)
+        pictures.append(picture)
+    cv2.imwrite(osp.join(out, 'predictions.jpg'), contact_sheet(pictures[:12], 3))
+
+
+def contact_sheet(pictures: list[np.ndarray], columns: int) -> np.ndarray:
+    """Pictures (H_i, W_i, 3) in rows on white."""
+    height = max(p.shape[0] for p in pictures) + 6
+    width = max(p.shape[1] for p in pictures) + 6
+    rows = -(-len(pictures) // columns)
+    sheet = np.full((rows * height, columns * width, 3), 255, np.uint8)
+    for number, picture in enumerate(pictures):
+        top, left = number // columns * height, number % columns * width
+        sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return sheet
+
+
+@exit_on_input_error
+def main(argv=None):
+    args = parse_args(argv)
+    out = args.out
+    check_work_dir(out, '--out')
+    data_root = osp.join(out, 'data/')
+    # Whatever an earlier call with other arguments left would be mixed with this one's results.
+    for name in ('data', 'train', 'test', 'pictures'):
+        shutil.rmtree(osp.join(out, name), ignore_errors=True)
+    make_synthetic_set(osp.normpath(data_root), args.num_train, args.num_val, args.seed)
+
+    work_dir, options = osp.join(out, 'train'), data_options(data_root)
+    run_tool(
+        'train.py', CONFIG, '--work-dir', work_dir, '--cfg-options', *options,
+        f'randomness.seed={args.seed}',
+    )  # fmt: skip
+    # The last one, not the best: the held-back images choose nothing.
+    with open(osp.join(work_dir, 'last_checkpoint'), encoding='utf-8') as file:
+        last = file.read().strip()
+    checkpoint, metrics_file = osp.join(out, 'checkpoint.pth'), osp.join(out, 'metrics.json')
+    shutil.copyfile(last, checkpoint)
+    run_tool(
+        'test.py', CONFIG, checkpoint, '--work-dir', osp.join(out, 'test'), '--out', metrics_file,
+        '--cfg-options', *options, f'test_evaluator.outfile_prefix={osp.join(out, "results")}',
+    )  # fmt: skip
+    draw_pictures(checkpoint, data_root, out, args.pictures)
+
+    metrics = mmengine.load(metrics_file)
+    table = [METRICS, ['---'] * len(METRICS), [f'{metrics[f"coco/{m}"]:.3f}' for m in METRICS]]
+    text = '\n'.join('| ' + ' | '.join(row) + ' |' for row in table)
+    with open(osp.join(out, 'metrics.md'), 'w', encoding='utf-8') as file:
+        file.write(text + '\n')
+    print(f'\nKeypoint AP on the {args.num_val} held-back images:\n\n{text}\n')
+    print(f'pictures    {osp.join(out, "predictions.jpg")}, {osp.join(out, "pictures/")}')
+    print(f'results     {osp.join(out, "results.keypoints.json")}, {metrics_file}')
+    print(f'checkpoint  {checkpoint}')
+
+
+if __name__ == '__main__':
+    main()
