@@ -35,7 +35,7 @@ KEYPOINTS = (
     'right_ankle'
 ).split()
 SHAPES = ((256, 256), (240, 288), (288, 240), (224, 304))  # (h, w)
-HEIGHTS = (56, 300)  # of the standing body, in pixels
+HEIGHTS = (72, 300)  # of the standing body, in pixels
 MIN_VISIBLE = 0.3  # a person that is hidden more than this is not placed
 
 

@@ -1,0 +1,98 @@
+import hashlib
+import json
+
+import cv2
+import numpy as np
+import pytest
+from directpose.datasets.synthetic import HEIGHTS, make_image, make_synthetic_set
+from directpose.datasets.synthetic_body import sample_body
+from directpose.datasets.synthetic_render import Canvas, draw_body, sample_clothes
+from directpose.errors import InputError
+
+
+def digest(folder):
+    """Hash of the names and bytes of all files of a folder."""
+    files = sorted(p for p in folder.rglob('*') if p.is_file())
+    content = b''.join(str(p.relative_to(folder)).encode() + p.read_bytes() for p in files)
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_same_seed_same_bytes(tmp_path, synthetic_set):
+    make_synthetic_set(tmp_path / 'a', 8, 4, seed=3, workers=2)
+    assert digest(tmp_path / 'a') == digest(synthetic_set)
+    make_synthetic_set(tmp_path / 'b', 8, 4, seed=4, workers=1)
+    assert digest(tmp_path / 'b') != digest(synthetic_set)
+
+
+def test_the_set_is_a_coco_keypoint_set(synthetic_set):
+    train, val = (
+        json.loads((synthetic_set / f'annotations/{split}.json').read_text())
+        for split in ('train', 'val')
+    )
+    assert (len(train['images']), len(val['images'])) == (8, 4)
+    assert not {i['id'] for i in train['images']} & {i['id'] for i in val['images']}
+    for coco in (train, val):
+        sizes = {i['id']: (i['width'], i['height']) for i in coco['images']}
+        assert len({a['id'] for a in coco['annotations']}) == len(coco['annotations'])
+        for image in coco['images']:
+            shape = cv2.imread(str(synthetic_set / 'images' / image['file_name'])).shape
+            assert shape[:2] == (image['height'], image['width'])
+        for a in coco['annotations']:
+            x, y, v = np.array(a['keypoints']).reshape(17, 3).T
+            width, height = sizes[a['image_id']]
+            assert set(v) <= {0, 1, 2} and (v > 0).sum() == a['num_keypoints']
+            assert not x[v == 0].any() and not y[v == 0].any()
+            assert (x >= 0).all() and (x < width).all() and (y >= 0).all() and (y < height).all()
+            left, top, w, h = a['bbox']
+            assert left >= 0 and top >= 0 and left + w <= width and top + h <= height
+            assert 0 < a['area'] <= w * h
+            # what is seen of a person lies in the box around what is seen of it
+            seen = v == 2
+            assert (x[seen] >= left - 1).all() and (x[seen] <= left + w).all()
+            assert (y[seen] >= top - 1).all() and (y[seen] <= top + h).all()
+
+
+def test_the_set_is_rich():
+    annotations = [make_image(0, number)[1] for number in range(40)]
+    counts = {len(found) for found in annotations}
+    assert min(counts) <= 2 and max(counts) >= 7
+    people = [a for found in annotations for a in found]
+    visible = np.concatenate([a['keypoints'][2::3] for a in people])
+    for value in (0, 1, 2):
+        assert (visible == value).mean() > 0.03
+    heights = [a['bbox'][3] for a in people]
+    assert max(heights) > 3 * min(heights) and max(heights) > HEIGHTS[0]
+
+
+def test_left_is_warm_and_right_is_cool():
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        left, right = (color.astype(float) for color in sample_clothes(rng)['sides'])
+        assert left[2] >= left[0] and right[0] >= right[2]  # BGR
+
+
+def test_who_faces_the_viewer_has_the_left_side_at_the_right():
+    rng = np.random.default_rng(0)
+    bodies = [sample_body(rng) for _ in range(300)]
+    upright = [b for b in bodies if b.keypoints[5:7, 1].mean() < b.keypoints[11:13, 1].mean() - 0.2]
+    facing = [b for b in upright if b.facing[0] > 0.9]
+    turned = [b for b in upright if b.facing[0] < -0.9]
+    assert len(facing) > 30 and len(turned) > 10
+    assert np.mean([b.keypoints[5, 0] > b.keypoints[6, 0] for b in facing]) > 0.9
+    assert np.mean([b.keypoints[5, 0] < b.keypoints[6, 0] for b in turned]) > 0.9
+
+
+def test_a_drawn_body_owns_its_pixels():
+    rng = np.random.default_rng(2)
+    canvas = Canvas(np.zeros((200, 200, 3), np.uint8), *np.zeros((2, 200, 200), np.int32))
+    body = sample_body(rng)
+    draw_body(canvas, body, lambda p: np.asarray(p)[..., :2] * 120 + 100, 120, 7, sample_clothes(rng))
+    drawn = canvas.image.any(-1)
+    assert drawn.sum() > 500
+    assert ((canvas.owners == 7) <= drawn).all()
+    assert (canvas.owners[drawn] == 7).mean() > 0.8  # the rest is the soft outline
+
+
+def test_an_existing_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match='exists already'):
+        make_synthetic_set(tmp_path, 1, 1)

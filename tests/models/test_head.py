@@ -1,0 +1,171 @@
+import pytest
+import torch
+from builders import GIOU, SIZES, VISIBILITY, build_head, naive_options, people, random_feats, sample_of
+from directpose.models import KeypointHeatmapHead
+from mmpose.registry import MODELS
+
+VARIANTS = dict(
+    default={},
+    naive=naive_options(),
+    naive_visibility=naive_options() | dict(loss_vis=VISIBILITY),
+    centerness_on_kpt=dict(centerness_on_kpt=True),
+    visibility=dict(loss_vis=VISIBILITY),
+    boxes=dict(loss_bbox=GIOU),
+    l1=dict(loss_kpt=dict(type='mmdet.L1Loss')),
+    all=dict(centerness_on_kpt=True, loss_vis=VISIBILITY, loss_bbox=GIOU),
+)
+BATCHES = dict(
+    people=[people((20, 30, 110, 200), (150, 60, 200, 140)), people((0, 0, 300, 250))],
+    one_image_empty=[people(), people((40, 40, 120, 200))],
+    all_images_empty=[people(), people()],
+    nothing_labelled=[people((20, 30, 110, 200), labelled=0), people()],
+    one_keypoint=[people((20, 30, 110, 200), labelled=1), people((10, 10, 60, 60), labelled=1)],
+    person_between_levels=[people((5, 5, 6, 6)), people((0, 0, 2, 2))],
+)
+
+
+@pytest.mark.parametrize('variant', VARIANTS)
+@pytest.mark.parametrize('batch', BATCHES)
+def test_loss_is_finite_and_reaches_every_parameter(variant, batch):
+    head = build_head(**VARIANTS[variant])
+    losses = head.loss(random_feats(), [sample_of(labels) for labels in BATCHES[batch]])
+    names = {'loss_cls', 'loss_centerness', 'loss_kpt'}
+    optional = [name for name in ('loss_vis', 'loss_bbox') if name in VARIANTS[variant]]
+    assert set(losses) == names.union(optional)
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    sum(losses.values()).backward()
+    missing = [name for name, param in head.named_parameters() if param.grad is None]
+    assert missing == []
+    if batch in ('all_images_empty', 'nothing_labelled'):
+        assert losses['loss_kpt'] == 0 and losses['loss_cls'] > 0
+
+
+@pytest.mark.parametrize('variant', VARIANTS)
+def test_predictions_have_the_documented_fields(variant):
+    head = build_head(**VARIANTS[variant])
+    torch.nn.init.constant_(head.conv_cls.bias, 0)  # every location is a candidate
+    samples = [sample_of(people()) for _ in range(2)]
+    for found in head.predict(random_feats(), samples):
+        n = len(found)
+        assert 0 < n <= 100
+        assert found.bboxes.shape == (n, 4) and found.labels.shape == (n,)
+        assert found.keypoints.shape == (n, 17, 2)
+        assert found.keypoint_scores.shape == found.keypoints_visible.shape == (n, 17)
+        assert (found.bbox_scores.diff() <= 0).all()
+        assert found.bboxes.min() >= 0 and (found.bboxes <= torch.tensor([320, 256, 320, 256])).all()
+        assert (found.keypoint_scores > 0).all()  # CocoMetric drops people of zero scores
+
+
+def test_no_candidate_above_the_threshold():
+    head = build_head(loss_vis=VISIBILITY, loss_bbox=GIOU)
+    torch.nn.init.constant_(head.conv_cls.bias, -20)
+    samples = [sample_of(people()) for _ in range(2)]
+    for found in head.predict(random_feats(), samples, rescale=True):
+        assert len(found) == 0
+        assert found.keypoints.shape == (0, 17, 2) and found.bboxes.shape == (0, 4)
+
+
+def test_candidates_of_one_image_only():
+    head = build_head()
+    outs = head(random_feats())
+    for score in outs['cls_scores']:
+        score[0], score[1] = -20.0, 0.0
+    samples = [sample_of(people()).metainfo for _ in range(2)]
+    with torch.no_grad():
+        empty, full = head.predict_by_feat(outs, samples)
+    assert len(empty) == 0 and len(full) > 0
+
+
+def test_nms_pre_limits_each_level():
+    head = build_head(test_cfg=dict(score_thr=0.0, nms_pre=7, iou_thr=1.0, max_per_img=1000))
+    found = head._candidates(head(random_feats()))
+    starts = torch.tensor([0, *(h * w for h, w in SIZES)]).cumsum(0)
+    for b in range(2):
+        points = found.point_inds[found.batch_inds == b]
+        levels = torch.bucketize(points, starts, right=True) - 1
+        assert torch.bincount(levels).tolist() == [7, 7, 7, 7, 6]
+
+
+def test_several_classes_are_suppressed_apart():
+    head = build_head(num_classes=3)
+    labels = people((20, 30, 110, 200), (150, 60, 200, 140))
+    labels.labels = torch.tensor([2, 0])
+    samples = [sample_of(labels), sample_of(people())]
+    sum(head.loss(random_feats(), samples).values()).backward()
+    torch.nn.init.constant_(head.conv_cls.bias, 0)
+    found = head.predict(random_feats(), samples)[0]
+    assert set(found.labels.tolist()) == {0, 1, 2}
+
+
+def test_losses_are_float32_under_amp():
+    head = build_head(loss_vis=VISIBILITY, loss_bbox=GIOU)
+    heatmap_head = KeypointHeatmapHead(17, in_channels=32, feat_channels=32)
+    samples = [sample_of(labels) for labels in BATCHES['people']]
+    feats = random_feats()
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        assert head(feats)['cls_scores'][0].dtype == torch.bfloat16
+        losses = head.loss(feats, samples) | heatmap_head.loss(feats[0], samples)
+    assert all(loss.dtype == torch.float32 for loss in losses.values())
+    exact = head.loss(feats, samples) | heatmap_head.loss(feats[0], samples)
+    for name, loss in losses.items():
+        torch.testing.assert_close(loss, exact[name], rtol=0.1, atol=0.02)
+
+
+def test_l1_loss_is_the_formula():
+    head = build_head(loss_kpt=dict(type='mmdet.L1Loss'))
+    labels = people((20, 30, 110, 200), labelled=5)
+    priors = head._priors(random_feats(batch=1))
+    matched = head._assign(priors, labels)[None]
+    where = (matched >= 0).nonzero(as_tuple=True)
+    targets = head._targets(priors, [labels], matched, *where)
+    kpt_feats = [torch.randn(1, 72, *size) for size in SIZES]
+    offsets, _ = head.kpt_predictor(kpt_feats, *where)
+    error = (offsets - targets.offsets).abs()[:, :5].mean((1, 2))  # over labelled k and x, y
+    weight = targets.centernesses * 5
+    expected = (weight * error).sum() / weight.sum()
+    loss = head._keypoint_losses(kpt_feats, *where, targets)['loss_kpt']
+    torch.testing.assert_close(loss, expected)
+
+
+def test_initialisation():
+    head = build_head(loss_bbox=GIOU)
+    head.init_weights()
+    prior = torch.sigmoid(head.conv_cls.bias)
+    torch.testing.assert_close(prior, torch.full_like(prior, 0.01))
+    for name, param in head.named_parameters():
+        if param.ndim == 4:
+            assert abs(param.std() - 0.01) < 0.002, name
+        elif name.endswith('bias') and 'conv_cls' not in name:
+            assert not param.any(), name
+
+
+def test_strides_and_ranges_must_agree():
+    with pytest.raises(ValueError, match='4 strides but 5 regress_ranges'):
+        build_head(strides=(8, 16, 32, 64))
+
+
+def test_heatmap_targets_at_the_borders():
+    head = MODELS.build(dict(type='mmdet.KeypointHeatmapHead', num_keypoints=3, in_channels=32))
+    labels = people((0, 0, 1, 1), num_keypoints=3)
+    labels.keypoints = torch.tensor([[[0.0, 0], [39.9, 23.9], [8, 7.99]]])
+    labels.keypoints_visible = torch.tensor([[1.0, 2, 0]])
+    targets = head.targets(torch.zeros(1, 3, 3, 5), [labels])
+    assert targets.nonzero().tolist() == [[0, 0, 0, 0], [0, 1, 2, 4]]
+
+
+def test_no_compiled_operator_of_mmcv_is_called(monkeypatch):
+    import mmcv.ops
+
+    def refuse(*args, **kwargs):
+        raise AssertionError('a compiled operator of mmcv was called')
+
+    compiled = [m for m in vars(mmcv.ops).values() if hasattr(m, '__globals__')]
+    extensions = {g for f in compiled for n, g in f.__globals__.items() if n == 'ext_module'}
+    assert extensions
+    for extension in extensions:
+        for name in [n for n in dir(extension) if not n.startswith('_')]:
+            monkeypatch.setattr(extension, name, refuse)
+    head = build_head(loss_vis=VISIBILITY, loss_bbox=GIOU)
+    samples = [sample_of(labels) for labels in BATCHES['people']]
+    sum(head.loss(random_feats(), samples).values()).backward()
+    head.predict(random_feats(), samples)
