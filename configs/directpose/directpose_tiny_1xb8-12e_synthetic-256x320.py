@@ -25,7 +25,7 @@ val_pipeline = [
     dict(type='PackPoseInputs', meta_keys=_base_.meta_keys),
 ]
 train_dataloader = dict(
-    batch_size=16,
+    batch_size=8,
     num_workers=1,
     dataset=dict(
         data_root=data_root,
@@ -45,8 +45,8 @@ val_evaluator = dict(ann_file=data_root + 'annotations/val.json')
 test_evaluator = val_evaluator
 
 # schedule
-max_epochs = 30
-train_cfg = dict(max_epochs=max_epochs, val_interval=10)
+max_epochs = 12
+train_cfg = dict(max_epochs=max_epochs, val_interval=4)
 optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
     paramwise_cfg=dict(norm_decay_mult=0., bias_decay_mult=0.),
@@ -60,4 +60,4 @@ param_scheduler = [
         by_epoch=True,
         convert_to_iter_based=True),
 ]
-auto_scale_lr = dict(base_batch_size=16)
+auto_scale_lr = dict(base_batch_size=8)

@@ -70,7 +70,7 @@ def place_people(canvas: Canvas, rng: np.random.Generator, wanted: int) -> list[
     for size in sizes:
         body, clothes = sample_body(rng), sample_clothes(rng)
         for _ in range(6):
-            middle = rng.uniform((0.02 * width, 0.15 * height), (0.98 * width, 0.85 * height))
+            middle = rng.uniform((0.08 * width, 0.2 * height), (0.92 * width, 0.8 * height))
             project = functools.partial(project_points, size=size, middle=middle)
             owner = len(people) + 1
             trial = Canvas(*(layer.copy() for layer in canvas))

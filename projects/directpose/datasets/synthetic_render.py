@@ -38,6 +38,7 @@ for _number, (_start, _end, *_) in enumerate(LIMBS):
 for _k in SHOULDERS + HIPS:
     PARTS_OF_KEYPOINT[_k].add(TORSO)
 
+CIRCLE = np.stack([f(np.linspace(0, 2 * np.pi, 24)) for f in (np.cos, np.sin)], 1)
 SKIN = ((255, 219, 172), (224, 172, 105), (198, 134, 66), (141, 85, 36), (241, 194, 125))
 
 
@@ -75,6 +76,7 @@ def sample_clothes(rng: np.random.Generator) -> dict:
         hair=hsv(rng.uniform(10, 40), rng.uniform(0.2, 0.8), rng.uniform(0.05, 0.45)),
         torso=random_color(rng, (70, 160)),
         sides=sides,
+        shoes=hsv(rng.uniform(0, 360), rng.uniform(0, 0.5), rng.uniform(0.05, 0.35)),
         bare_arms=rng.random() < 0.35,
         pattern=[rng.choice(['plain', 'stripes', 'checks']) for _ in range(3)],
         period=rng.uniform(0.02, 0.05),
@@ -160,13 +162,22 @@ def draw_body(canvas: Canvas, body: Body, xy: np.ndarray, size: float, owner: in
             start, end, r0, r1 = LIMBS[part - FIRST_LIMB]
             side = (part - FIRST_LIMB) % 2
             outline = capsule(xy(points[start]), xy(points[end]), r0 * size, r1 * size)
-            color = clothes['sides'][side]
-            if start in ELBOWS and clothes['bare_arms']:
-                color = 0.65 * clothes['skin'] + 0.35 * color
-            paint(canvas, outline, owner, part, color, clothes['pattern'][side], period)
+            paint(
+                canvas, outline, owner, part, limb_color(clothes, start, side),
+                clothes['pattern'][side], period,
+            )  # fmt: skip
+            if end in WRISTS + ANKLES:
+                tip = xy(points[end]) + (0.034 if end in ANKLES else 0.026) * size * CIRCLE
+                bare = clothes['skin'] if end in WRISTS else clothes['shoes']
+                paint(canvas, tip, owner, part, bare)
 
 
-CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 24)), np.sin(np.linspace(0, 2 * np.pi, 24))], 1)
+def limb_color(clothes: dict, start: int, side: int) -> np.ndarray:
+    """Colour of the limb that begins at a joint: forearms and shins differ from what is above."""
+    color = clothes['sides'][side]
+    if start in ELBOWS and clothes['bare_arms']:
+        return 0.65 * clothes['skin'] + 0.35 * color
+    return 0.7 * color if start in ELBOWS + KNEES else color
 
 
 def draw_head(canvas: Canvas, body: Body, xy, size: float, owner: int, clothes) -> None:

@@ -17,6 +17,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 from torchvision.ops import batched_nms, clip_boxes_to_image
 
+from ...errors import InputError
 from ..pose_output import to_original_pixels
 from .keypoint_coder import decode_boxes, decode_keypoints, enclosing_boxes, encode_keypoints
 from .point_assigner import assign_points, box_distances, centerness_targets
@@ -87,7 +88,7 @@ class DirectPoseHead(BaseDenseHead):
         test_cfg: ``score_thr``, ``nms_pre`` (for each level), ``iou_thr``, ``max_per_img``.
 
     Raises:
-        ValueError: the numbers of strides and of regress ranges differ.
+        InputError: the numbers of strides and of regress ranges differ.
     """
 
     def __init__(
@@ -125,7 +126,7 @@ class DirectPoseHead(BaseDenseHead):
             init_cfg = dict(type='Normal', layer=['Conv2d', 'Linear'], std=0.01, override=prior)
         super().__init__(init_cfg)
         if len(strides) != len(regress_ranges):
-            raise ValueError(
+            raise InputError(
                 f'{len(strides)} strides but {len(regress_ranges)} regress_ranges: '
                 'DirectPoseHead needs one of each for every level'
             )

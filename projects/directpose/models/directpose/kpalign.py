@@ -13,6 +13,7 @@ from mmcv.cnn import ConvModule
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from ...errors import InputError
 from .pyramid import PyramidIndex
 
 # Which level a group is sampled from, as a function of the level it is predicted at.
@@ -27,7 +28,7 @@ def check_groups(groups: Sequence[Sequence[int]], num_keypoints: int) -> None:
     """Check that the groups hold each keypoint exactly once.
 
     Raises:
-        ValueError: a keypoint is missing, repeated or not in ``range(num_keypoints)``.
+        InputError: a keypoint is missing, repeated or not in ``range(num_keypoints)``.
     """
     listed = [k for group in groups for k in group]
     problems = {
@@ -39,7 +40,7 @@ def check_groups(groups: Sequence[Sequence[int]], num_keypoints: int) -> None:
     if any(len(group) == 0 for group in groups):
         found.append('contain an empty group')
     if found:
-        raise ValueError(
+        raise InputError(
             f'keypoint groups {[list(group) for group in groups]} {", ".join(found)}: each of '
             f'the {num_keypoints} keypoints (0 to {num_keypoints - 1}) must be in exactly one group'
         )
@@ -100,7 +101,7 @@ class KPAlign(nn.Module):
         with_visibility: predict a visibility logit for each keypoint too.
 
     Raises:
-        ValueError: the groups miss, repeat or exceed keypoints, or a source is unknown.
+        InputError: the groups miss, repeat or exceed keypoints, or a source is unknown.
     """
 
     def __init__(
@@ -140,7 +141,7 @@ class KPAlign(nn.Module):
             source_levels = [source_levels] * len(groups)
         unknown = set(source_levels) - set(SOURCE_LEVELS)
         if unknown or len(source_levels) != len(groups):
-            raise ValueError(
+            raise InputError(
                 f'source_levels={list(source_levels)}: give one of {list(SOURCE_LEVELS)} for all '
                 f'groups or for each of the {len(groups)} groups'
             )

@@ -1,0 +1,3 @@
+_base_ = ['./directpose_r50_fpn_8xb2-25e_coco-800x1333.py']
+
+model = dict(heatmap_head=None)

@@ -1,0 +1,165 @@
+"""Bad input ends in one sentence that names the file, the record and the field."""
+
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from directpose.checks import (
+    check_annotations,
+    check_checkpoint,
+    check_config,
+    check_dataset,
+    check_images,
+    check_work_dir,
+    image_problem,
+)
+from directpose.errors import InputError
+from mmengine.config import Config
+
+
+def annotation(**changes):
+    result = dict(
+        id=7, image_id=1, category_id=1, bbox=[0, 0, 5, 5], area=20, keypoints=[1, 1, 2] * 17
+    )
+    result.update(changes)
+    return {k: v for k, v in result.items() if v is not None}
+
+
+def write(path, records=(), **changes):
+    image = dict(id=1, file_name='a.jpg', width=10, height=10)
+    image.update(changes.pop('image', {}))
+    coco = dict(images=[image], annotations=list(records)) | changes
+    path.write_text(json.dumps({k: v for k, v in coco.items() if v is not None}))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ('record', 'words'),
+    [
+        (annotation(keypoints=None), 'has no keypoints: not a keypoint annotation'),
+        (annotation(bbox=None), 'has no bbox'),
+        (annotation(keypoints=[1, 1, 2] * 14), '14 keypoints, but the config has 17'),
+        (annotation(keypoints=[float('nan'), 1, 2] * 17), 'not finite in keypoints'),
+        (annotation(bbox=[0, 0, float('inf'), 5]), 'not finite in bbox'),
+        (annotation(area=float('nan')), 'not finite in area'),
+        (annotation(bbox=[0, 0, -5, 5]), 'a negative size: bbox [0, 0, -5, 5]'),
+        (annotation(area=-1), 'a negative size'),
+        (annotation(image_id=2), "names an image that is not in 'images'"),
+    ],
+)
+def test_bad_annotation(tmp_path, record, words):
+    path = write(tmp_path / 'coco.json', [annotation(id=1), record])
+    with pytest.raises(InputError) as error:
+        check_annotations(path, 17)
+    message = str(error.value)
+    assert words in message and path in message and '\n' not in message
+    assert f'annotation 7 of image {record["image_id"]}' in message
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        (dict(annotations=None), "no list 'annotations'"),
+        (dict(images=None), "no list 'images'"),
+        (dict(image=dict(width=0)), 'image 1 has width 0 and height 10'),
+        (dict(image=dict(height=-3)), 'image 1 has width 10 and height -3'),
+    ],
+)
+def test_bad_file(tmp_path, changes, words):
+    with pytest.raises(InputError, match=words):
+        check_annotations(write(tmp_path / 'coco.json', **changes), 17)
+
+
+def test_missing_and_broken_json(tmp_path):
+    with pytest.raises(InputError, match=r'cannot read .*nowhere\.json \(No such file'):
+        check_annotations(str(tmp_path / 'nowhere.json'), 17)
+    (tmp_path / 'half.json').write_text('{"images": [')
+    with pytest.raises(InputError, match=r'half\.json is not JSON'):
+        check_annotations(str(tmp_path / 'half.json'), 17)
+
+
+def test_a_good_file_passes(tmp_path):
+    assert len(check_annotations(write(tmp_path / 'coco.json', [annotation()]), 17)) == 1
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png', '.bmp', '.webp', '.tif'])
+def test_truncated_images(tmp_path, suffix):
+    path = tmp_path / f'image{suffix}'
+    noise = np.random.default_rng(0).integers(0, 255, (80, 80, 3), dtype=np.uint8)
+    cv2.imwrite(str(path), noise)
+    assert image_problem(str(path)) is None
+    path.write_bytes(path.read_bytes() + b'a camera appended this')
+    assert image_problem(str(path)) is None
+    if suffix in ('.jpg', '.png'):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        assert image_problem(str(path)) == 'is truncated'
+    path.write_bytes(b'')
+    assert image_problem(str(path)) == 'is empty'
+
+
+def test_broken_images_are_counted(tmp_path, synthetic_set):
+    images = sorted((synthetic_set / 'images').iterdir())
+    paths = [str(shutil.copy(p, tmp_path)) for p in images[:4]]
+    check_images(paths)
+    missing = str(tmp_path / 'gone.jpg')
+    with open(paths[2], 'r+b') as file:
+        file.truncate(1000)
+    with pytest.raises(InputError) as error:
+        check_images([*paths, missing])
+    assert '2 of 5 images' in str(error.value) and f'{paths[2]} is truncated' in str(error.value)
+    with pytest.raises(InputError, match=r'gone\.jpg cannot be read \(No such file'):
+        check_images([missing])
+
+
+@pytest.fixture
+def config(root, synthetic_set, tmp_path):
+    config = Config.fromfile(root / 'configs/directpose/directpose_tiny_1xb8-12e_synthetic-256x320.py')
+    for split in ('train', 'val', 'test'):
+        config[f'{split}_dataloader'].dataset.data_root = f'{synthetic_set}/'
+    config.work_dir = str(tmp_path / 'work')
+    return config
+
+
+def test_a_good_config_passes(config):
+    check_config(config, ('train', 'val', 'test'))
+
+
+def test_another_number_of_keypoints_than_the_dataset(config):
+    with pytest.raises(InputError, match='the model predicts 14 keypoints, but the metainfo of Coco'):
+        check_dataset(config.train_dataloader.dataset, 14)
+
+
+def test_a_work_dir_that_cannot_be_written(config, tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(InputError, match='cannot write to the folder .*--work-dir'):
+        check_work_dir(str(tmp_path / 'file' / 'below'))
+    config.work_dir = '/proc/nobody/can/write/here'
+    with pytest.raises(InputError, match='cannot write'):
+        check_config(config, ('train',))
+
+
+def test_checkpoints(tmp_path):
+    model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 1))
+    weights = model.state_dict()
+    good = tmp_path / 'good.pth'
+    torch.save(dict(state_dict=weights, meta={}), good)
+    check_checkpoint(str(good), model)
+    torch.save(weights, good)
+    check_checkpoint(str(good), model)
+
+    bad = tmp_path / 'bad.pth'
+    torch.save({**weights, '0.weight': torch.ones(5, 2), 'other': torch.ones(1)}, bad)
+    with pytest.raises(InputError) as error:
+        check_checkpoint(str(bad), model)
+    message = str(error.value)
+    assert '0.weight is (5, 2), in the model (3, 2)' in message
+    assert 'other is not in the model' in message and 'another model or skeleton' in message
+
+    with pytest.raises(InputError, match='cannot read the checkpoint'):
+        check_checkpoint(str(tmp_path / 'nowhere.pth'), model)
+    bad.write_text('not a checkpoint')
+    with pytest.raises(InputError, match='is not a checkpoint of plain weights'):
+        check_checkpoint(str(bad), model)

@@ -1,0 +1,97 @@
+"""From the network's outputs to the numbers: the real output path and the real metric."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from directpose.models.pose_output import to_original_pixels
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.structures import InstanceData
+from mmpose.registry import DATASETS, METRICS
+
+FAKE100 = 'data/coco_eval_fixtures/fake100'
+NAMES = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR', 'AR .5', 'AR .75', 'AR (M)', 'AR (L)')
+
+
+@pytest.fixture(scope='module')
+def config(root):
+    return Config.fromfile(root / 'configs/directpose/directpose_r50_fpn_8xb4-100e_coco-800x1333.py')
+
+
+def build_metric(config, ann_file):
+    metric = METRICS.build({**config.val_evaluator, 'ann_file': str(ann_file)})
+    dataset = {**config.val_dataloader.dataset, 'lazy_init': True, 'pipeline': []}
+    metric.dataset_meta = DATASETS.build(dataset).metainfo
+    return metric
+
+
+def process(metric, img_id, people):
+    sample = dict(id=[img_id], img_id=img_id, gt_instances={}, pred_instances=people)
+    metric.process({}, [sample])
+
+
+def array_people(keypoints, scores):
+    """Predicted people as numpy fields."""
+    keypoints = np.asarray(keypoints, dtype=np.float64).reshape(-1, 17, 2)
+    return dict(
+        keypoints=keypoints,
+        keypoint_scores=np.ones(keypoints.shape[:2]),
+        bboxes=np.concatenate([keypoints.min(1), keypoints.max(1)], 1).reshape(-1, 4),
+        bbox_scores=np.asarray(scores, dtype=np.float64),
+    )
+
+
+def test_ground_truth_as_prediction(config, synthetic_set):
+    """Labels -> network-input pixels -> output path -> metric: AP 1."""
+    ann_file = synthetic_set / 'annotations/val.json'
+    metric = build_metric(config, ann_file)
+    pipeline = Compose(config.val_pipeline)
+    coco = json.loads(ann_file.read_text())
+    for image in coco['images']:
+        packed = pipeline(dict(img_path=str(synthetic_set / 'images' / image['file_name'])))
+        meta = packed['data_samples'].metainfo
+        keypoints = [a['keypoints'] for a in coco['annotations'] if a['image_id'] == image['id']]
+        keypoints = torch.tensor(keypoints, dtype=torch.float32).reshape(-1, 17, 3)[..., :2]
+        scale = meta['input_size'][0] / meta['input_scale'][0]
+        people = InstanceData(
+            keypoints=keypoints * scale,
+            bboxes=torch.cat([keypoints.amin(1), keypoints.amax(1)], 1) * scale,
+            keypoint_scores=torch.ones(keypoints.shape[:2]),
+            bbox_scores=torch.ones(len(keypoints)),
+        )
+        people = to_original_pixels(people, meta).numpy()
+        process(metric, image['id'], dict(people.items()))
+    scores = metric.evaluate(len(coco['images']))
+    assert scores['coco/AP'] == pytest.approx(1) and scores['coco/AR'] == pytest.approx(1)
+
+
+def test_published_numbers_of_fake100(config, shared):
+    """100 images with the published results of COCO's own evaluation."""
+    folder = shared / FAKE100
+    ann_file = folder / 'person_keypoints_val2014_100.json'
+    results = json.loads(
+        (folder / 'person_keypoints_val2014_fakekeypoints100_results.json').read_text()
+    )
+    metric = build_metric(config, ann_file)
+    images = json.loads(ann_file.read_text())['images']
+    for image in images:
+        found = [r for r in results if r['image_id'] == image['id']]
+        keypoints = [np.reshape(r['keypoints'], (17, 3))[:, :2] for r in found]
+        people = array_people(keypoints, [r['score'] for r in found]) if found else None
+        process(metric, image['id'], people or array_people(np.zeros((0, 17, 2)), []))
+    scores = metric.evaluate(len(images))
+    published = json.loads((folder / 'expected.json').read_text())['expected']
+    theirs = ('AP', 'AP50', 'AP75', 'APm', 'APl', 'AR', 'AR50', 'AR75', 'ARm', 'ARl')
+    for ours, name in zip(NAMES, theirs, strict=True):
+        assert round(scores[f'coco/{ours}'], 3) == published[name], name
+
+
+def test_no_prediction_in_the_whole_set(config, synthetic_set):
+    ann_file = synthetic_set / 'annotations/val.json'
+    metric = build_metric(config, ann_file)
+    images = json.loads(ann_file.read_text())['images']
+    for image in images:
+        process(metric, image['id'], array_people(np.zeros((0, 17, 2)), []))
+    assert metric.evaluate(len(images))['coco/AP'] == 0
