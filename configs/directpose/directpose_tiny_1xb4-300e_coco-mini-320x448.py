@@ -1,5 +1,5 @@
 _base_ = [
-    '../_base_/models/directpose_r50_fpn.py',
+    '../_base_/models/directpose_tiny.py',
     '../_base_/datasets/coco_keypoints_800.py',
     '../_base_/default_runtime.py'
 ]
@@ -11,9 +11,9 @@ train_pipeline = [
     dict(type='IgnoreCrowds'),
     dict(
         type='RandomScaleCrop',
-        short_side=(480, 480),
-        long_side=640,
-        crop_size=(640, 640)),
+        short_side=(320, 320),
+        long_side=448,
+        crop_size=(448, 448)),
     dict(type='PseudoBoxes'),
     dict(type='FilterAnnotations', by_kpt=True, by_box=True, keep_empty=False),
     dict(type='GenerateTarget', encoder=_base_.codec),
@@ -21,13 +21,12 @@ train_pipeline = [
 ]
 val_pipeline = [
     dict(type='LoadImage'),
-    dict(type='ResizeKeepRatio', short_side=480, long_side=640),
+    dict(type='ResizeKeepRatio', short_side=320, long_side=448),
     dict(type='PackPoseInputs', meta_keys=_base_.meta_keys),
 ]
 train_dataloader = dict(
-    batch_size=8,
-    num_workers=2,
-    drop_last=True,
+    batch_size=4,
+    num_workers=1,
     dataset=dict(
         data_root=data_root,
         ann_file='train_exact.json',
@@ -44,22 +43,11 @@ test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + 'train_exact.json')
 test_evaluator = val_evaluator
 
-# model
-model = dict(
-    backbone=dict(depth=18, frozen_stages=-1, norm_eval=False, init_cfg=None),
-    neck=dict(in_channels=[64, 128, 256, 512], out_channels=128),
-    bbox_head=dict(
-        in_channels=128,
-        feat_channels=128,
-        kpt_channels=288,
-        kpt_predictor=dict(group_channels=32)),
-    heatmap_head=dict(in_channels=128, feat_channels=64))
-
 # schedule
 max_epochs = 300
-train_cfg = dict(max_epochs=max_epochs, val_interval=20)
+train_cfg = dict(max_epochs=max_epochs, val_interval=25)
 optim_wrapper = dict(
-    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.01),
+    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.01),
     paramwise_cfg=dict(norm_decay_mult=0., bias_decay_mult=0.),
     clip_grad=dict(max_norm=10.))
 param_scheduler = [
@@ -71,4 +59,5 @@ param_scheduler = [
         by_epoch=True,
         convert_to_iter_based=True),
 ]
-auto_scale_lr = dict(base_batch_size=8)
+auto_scale_lr = dict(base_batch_size=4)
+default_hooks = dict(checkpoint=dict(interval=25))
