@@ -2,10 +2,9 @@ import os
 import warnings
 from pathlib import Path
 
+import directpose  # noqa: F401  (registers everything)
 import pytest
 import torch
-
-import directpose  # noqa: F401  (registers everything)
 from mmengine.registry import init_default_scope
 
 ROOT = Path(__file__).resolve().parent.parent

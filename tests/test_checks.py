@@ -116,7 +116,9 @@ def test_broken_images_are_counted(tmp_path, synthetic_set):
 
 @pytest.fixture
 def config(root, synthetic_set, tmp_path):
-    config = Config.fromfile(root / 'configs/directpose/directpose_tiny_1xb8-12e_synthetic-256x320.py')
+    config = Config.fromfile(
+        root / 'configs/directpose/directpose_tiny_1xb8-12e_synthetic-256x320.py'
+    )
     for split in ('train', 'val', 'test'):
         config[f'{split}_dataloader'].dataset.data_root = f'{synthetic_set}/'
     config.work_dir = str(tmp_path / 'work')
@@ -128,13 +130,15 @@ def test_a_good_config_passes(config):
 
 
 def test_another_number_of_keypoints_than_the_dataset(config):
-    with pytest.raises(InputError, match='the model predicts 14 keypoints, but the metainfo of Coco'):
+    with pytest.raises(
+        InputError, match='the model predicts 14 keypoints, but the metainfo of Coco'
+    ):
         check_dataset(config.train_dataloader.dataset, 14)
 
 
 def test_a_work_dir_that_cannot_be_written(config, tmp_path):
     (tmp_path / 'file').write_text('')
-    with pytest.raises(InputError, match='cannot write to the folder .*--work-dir'):
+    with pytest.raises(InputError, match=r'cannot write to the folder .*--work-dir'):
         check_work_dir(str(tmp_path / 'file' / 'below'))
     config.work_dir = '/proc/nobody/can/write/here'
     with pytest.raises(InputError, match='cannot write'):

@@ -15,7 +15,9 @@ BASE = 'directpose_r50_fpn_8xb2-25e_coco-800x1333'
 
 
 def load(name) -> Config:
-    config = Config.fromfile(name if str(name).endswith('.py') else ROOT / f'configs/directpose/{name}.py')
+    config = Config.fromfile(
+        name if str(name).endswith('.py') else ROOT / f'configs/directpose/{name}.py'
+    )
     config.model.backbone.init_cfg = None
     return config
 
@@ -81,8 +83,11 @@ def test_the_recipe():
     config = load('directpose_r50_fpn_8xb4-100e_coco-800x1333')
     optimizer = config.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.lr, optimizer.momentum, optimizer.weight_decay) == (
-        'SGD', 0.01, 0.9, 1e-4,
-    )  # fmt: skip
+        'SGD',
+        0.01,
+        0.9,
+        1e-4,
+    )
     warmup, decay = config.param_scheduler
     assert (warmup.start_factor, warmup.end, warmup.by_epoch) == (0.001, 1000, False)
     assert (decay.type, decay.end_factor, decay.end) == ('LinearLR', 0.0, 100)

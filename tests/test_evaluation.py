@@ -17,7 +17,9 @@ NAMES = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR', 'AR .5', 'AR .75', '
 
 @pytest.fixture(scope='module')
 def config(root):
-    return Config.fromfile(root / 'configs/directpose/directpose_r50_fpn_8xb4-100e_coco-800x1333.py')
+    return Config.fromfile(
+        root / 'configs/directpose/directpose_r50_fpn_8xb4-100e_coco-800x1333.py'
+    )
 
 
 def build_metric(config, ann_file):

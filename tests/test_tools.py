@@ -28,10 +28,15 @@ def python(script, *args):
 
 def data_options(data_root):
     """Options that point the config to the set, and make an epoch short."""
-    options = [f'{split}_dataloader.dataset.data_root={data_root}/' for split in ('train', 'val', 'test')]
+    options = [
+        f'{split}_dataloader.dataset.data_root={data_root}/' for split in ('train', 'val', 'test')
+    ]
     options += [f'{s}_evaluator.ann_file={data_root}/annotations/val.json' for s in ('val', 'test')]
-    loaders = [f'{split}_dataloader.{key}' for split in ('train', 'val', 'test')
-               for key in ('num_workers=0', 'persistent_workers=False')]  # fmt: skip
+    loaders = [
+        f'{split}_dataloader.{key}'
+        for split in ('train', 'val', 'test')
+        for key in ('num_workers=0', 'persistent_workers=False')
+    ]
     epochs = ['train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
     return options + loaders + epochs + ['train_dataloader.batch_size=4']
 
@@ -41,10 +46,15 @@ def trained(synthetic_set, tmp_path_factory):
     """Work dir of one epoch of ``tools/train.py``, with pictures during validation."""
     work_dir = tmp_path_factory.mktemp('train')
     done = python(
-        'tools/train.py', CONFIG, '--work-dir', work_dir, '--cfg-options',
-        *data_options(synthetic_set), 'default_hooks.visualization.enable=True',
+        'tools/train.py',
+        CONFIG,
+        '--work-dir',
+        work_dir,
+        '--cfg-options',
+        *data_options(synthetic_set),
+        'default_hooks.visualization.enable=True',
         'default_hooks.visualization.interval=1',
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return work_dir
 
@@ -58,9 +68,15 @@ def test_training_leaves_a_checkpoint_and_pictures(trained):
 def test_resume(trained, synthetic_set, tmp_path):
     shutil.copytree(trained, tmp_path / 'work')
     done = python(
-        'tools/train.py', CONFIG, '--work-dir', tmp_path / 'work', '--resume', '--cfg-options',
-        *data_options(synthetic_set), 'train_cfg.max_epochs=2',
-    )  # fmt: skip
+        'tools/train.py',
+        CONFIG,
+        '--work-dir',
+        tmp_path / 'work',
+        '--resume',
+        '--cfg-options',
+        *data_options(synthetic_set),
+        'train_cfg.max_epochs=2',
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'resumed epoch: 1' in done.stdout + done.stderr
     assert (tmp_path / 'work/epoch_2.pth').exists()
@@ -68,11 +84,20 @@ def test_resume(trained, synthetic_set, tmp_path):
 
 def test_test_writes_metrics_and_results(trained, synthetic_set, tmp_path):
     done = python(
-        'tools/test.py', CONFIG, trained / 'epoch_1.pth', '--work-dir', tmp_path,
-        '--out', tmp_path / 'metrics.json', '--show-dir', 'pictures', '--cfg-options',
-        *data_options(synthetic_set), 'model.test_cfg.score_thr=0.0',
+        'tools/test.py',
+        CONFIG,
+        trained / 'epoch_1.pth',
+        '--work-dir',
+        tmp_path,
+        '--out',
+        tmp_path / 'metrics.json',
+        '--show-dir',
+        'pictures',
+        '--cfg-options',
+        *data_options(synthetic_set),
+        'model.test_cfg.score_thr=0.0',
         f'test_evaluator.outfile_prefix={tmp_path}/results',
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     metrics = json.loads((tmp_path / 'metrics.json').read_text())
     assert 0 <= metrics['coco/AP'] <= 1
@@ -84,11 +109,33 @@ def test_test_writes_metrics_and_results(trained, synthetic_set, tmp_path):
 def test_mim_train_and_test(trained, synthetic_set, tmp_path):
     mim = [Path(sys.executable).parent / 'mim']
     options = data_options(synthetic_set)
-    done = run(*mim, 'train', 'mmpose', CONFIG, '--gpus', 0, '--work-dir', tmp_path,
-               '--cfg-options', *options)  # fmt: skip
+    done = run(
+        *mim,
+        'train',
+        'mmpose',
+        CONFIG,
+        '--gpus',
+        0,
+        '--work-dir',
+        tmp_path,
+        '--cfg-options',
+        *options,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
-    done = run(*mim, 'test', 'mmpose', CONFIG, '-C', tmp_path / 'epoch_1.pth', '--gpus', 0,
-               '--work-dir', tmp_path / 'test', '--cfg-options', *options)  # fmt: skip
+    done = run(
+        *mim,
+        'test',
+        'mmpose',
+        CONFIG,
+        '-C',
+        tmp_path / 'epoch_1.pth',
+        '--gpus',
+        0,
+        '--work-dir',
+        tmp_path / 'test',
+        '--cfg-options',
+        *options,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'coco/AP' in done.stdout + done.stderr
 
@@ -101,8 +148,19 @@ def test_demo_goes_on_after_a_broken_image(trained, synthetic_set, tmp_path):
     half = (folder / names[1]).read_bytes()
     (folder / names[1]).write_bytes(half[: len(half) // 2])
     out = tmp_path / 'out'
-    done = python('tools/demo.py', CONFIG, trained / 'epoch_1.pth', folder, folder / '*02.jpg',
-                  '--out', out, '--score-thr', 0.0, '--cfg-options', 'model.test_cfg.score_thr=0.0')  # fmt: skip
+    done = python(
+        'tools/demo.py',
+        CONFIG,
+        trained / 'epoch_1.pth',
+        folder,
+        folder / '*02.jpg',
+        '--out',
+        out,
+        '--score-thr',
+        0.0,
+        '--cfg-options',
+        'model.test_cfg.score_thr=0.0',
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert f'skipped: {folder / names[0]} is not an image' in done.stderr
     assert f'skipped: {folder / names[1]} is truncated' in done.stderr
@@ -154,8 +212,15 @@ def test_images_of_all_kinds_are_read_as_opencv_reads_them(tmp_path, trained):
     ],
 )
 def test_train_tells_what_is_wrong(synthetic_set, tmp_path, change, words):
-    done = python('tools/train.py', CONFIG, '--work-dir', tmp_path, '--cfg-options',
-                  *data_options(synthetic_set), change)  # fmt: skip
+    done = python(
+        'tools/train.py',
+        CONFIG,
+        '--work-dir',
+        tmp_path,
+        '--cfg-options',
+        *data_options(synthetic_set),
+        change,
+    )
     assert done.returncode == 1
     assert words in done.stderr and 'Traceback' not in done.stderr
     assert done.stderr.strip().splitlines()[-1].startswith('error: ')
@@ -166,8 +231,16 @@ def test_a_checkpoint_of_another_model_is_refused(trained, synthetic_set, tmp_pa
     other = 'model.backbone.base_channels=16'
     arguments = dict(test=['--work-dir', tmp_path], demo=[image, '--out', tmp_path])
     for tool, extra in arguments.items():
-        done = python(f'tools/{tool}.py', CONFIG, trained / 'epoch_1.pth', *extra, '--cfg-options',
-                      *data_options(synthetic_set), other, 'model.neck.in_channels=[16,32,64,128]')  # fmt: skip
+        done = python(
+            f'tools/{tool}.py',
+            CONFIG,
+            trained / 'epoch_1.pth',
+            *extra,
+            '--cfg-options',
+            *data_options(synthetic_set),
+            other,
+            'model.neck.in_channels=[16,32,64,128]',
+        )
         assert done.returncode == 1
         assert 'is of another model or skeleton' in done.stderr and 'Traceback' not in done.stderr
 

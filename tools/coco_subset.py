@@ -1,6 +1,6 @@
 """Write the part of a COCO annotation file whose images have a field of given values.
 
-    python tools/coco_subset.py SRC DST --where annotation_source=coco,coco_joined
+python tools/coco_subset.py SRC DST --where annotation_source=coco,coco_joined
 """
 
 import argparse

@@ -36,7 +36,9 @@ def parse_args(argv=None):
     parser.add_argument('--out', default='work_dirs/demo_out', help='folder to write to')
     parser.add_argument('--score-thr', type=float, default=0.3, help='least score of a person')
     parser.add_argument('--device', default=default_device(), help='for example cpu or cuda:0')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value of the config')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='key=value of the config'
+    )
     return parser.parse_args(argv)
 
 

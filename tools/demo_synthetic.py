@@ -96,18 +96,31 @@ def main(argv=None):
 
     work_dir, options = osp.join(out, 'train'), data_options(data_root)
     run_tool(
-        'train.py', CONFIG, '--work-dir', work_dir, '--cfg-options', *options,
+        'train.py',
+        CONFIG,
+        '--work-dir',
+        work_dir,
+        '--cfg-options',
+        *options,
         f'randomness.seed={args.seed}',
-    )  # fmt: skip
+    )
     # The last one, not the best: the held-back images choose nothing.
     with open(osp.join(work_dir, 'last_checkpoint'), encoding='utf-8') as file:
         last = file.read().strip()
     checkpoint, metrics_file = osp.join(out, 'checkpoint.pth'), osp.join(out, 'metrics.json')
     shutil.copyfile(last, checkpoint)
     run_tool(
-        'test.py', CONFIG, checkpoint, '--work-dir', osp.join(out, 'test'), '--out', metrics_file,
-        '--cfg-options', *options, f'test_evaluator.outfile_prefix={osp.join(out, "results")}',
-    )  # fmt: skip
+        'test.py',
+        CONFIG,
+        checkpoint,
+        '--work-dir',
+        osp.join(out, 'test'),
+        '--out',
+        metrics_file,
+        '--cfg-options',
+        *options,
+        f'test_evaluator.outfile_prefix={osp.join(out, "results")}',
+    )
     draw_pictures(checkpoint, data_root, out, args.pictures)
 
     metrics = mmengine.load(metrics_file)

@@ -1,6 +1,6 @@
 """Make a synthetic COCO-format keypoint set of any size.
 
-    python tools/make_synthetic.py data/synthetic --num-train 1024 --num-val 64
+python tools/make_synthetic.py data/synthetic --num-train 1024 --num-val 64
 """
 
 import argparse

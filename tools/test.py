@@ -1,6 +1,6 @@
 """Test a checkpoint; the arguments are those of mmpose's tools/test.py.
 
-    python tools/test.py CONFIG CHECKPOINT [--work-dir DIR] [--out FILE] [--show-dir DIR]
+python tools/test.py CONFIG CHECKPOINT [--work-dir DIR] [--out FILE] [--show-dir DIR]
 """
 
 import mmengine

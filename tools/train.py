@@ -1,6 +1,6 @@
 """Train a model; the arguments are those of mmpose's tools/train.py.
 
-    python tools/train.py CONFIG [--work-dir DIR] [--resume [CKPT]] [--amp] [--cfg-options …]
+python tools/train.py CONFIG [--work-dir DIR] [--resume [CKPT]] [--amp] [--cfg-options …]
 """
 
 from directpose.checks import check_config

@@ -50,8 +50,7 @@ def check_work_dir(path: str, option: str = '--work-dir') -> None:
         tempfile.TemporaryFile(dir=path).close()
     except OSError as error:
         raise InputError(
-            f'cannot write to the folder {path} ({error.strerror}); '
-            f'give another one with {option}'
+            f'cannot write to the folder {path} ({error.strerror}); give another one with {option}'
         ) from error
 
 
@@ -208,8 +207,8 @@ def check_checkpoint(path: str, model: torch.nn.Module) -> None:
         if wanted[name] != found[name]
     ]
     if problems:
-        listed = '; '.join(sorted(problems)[:5])
+        listed = '; '.join(sorted(problems)[:5]) + ' …' * (len(problems) > 5)
         raise InputError(
             f'the checkpoint {path} is of another model or skeleton than the config: '
-            f'{len(problems)} of {len(wanted)} weights differ ({listed}{" …" * (len(problems) > 5)})'
+            f'{len(problems)} of {len(wanted)} weights differ ({listed})'
         )

@@ -86,7 +86,9 @@ def test_a_drawn_body_owns_its_pixels():
     rng = np.random.default_rng(2)
     canvas = Canvas(np.zeros((200, 200, 3), np.uint8), *np.zeros((2, 200, 200), np.int32))
     body = sample_body(rng)
-    draw_body(canvas, body, lambda p: np.asarray(p)[..., :2] * 120 + 100, 120, 7, sample_clothes(rng))
+    draw_body(
+        canvas, body, lambda p: np.asarray(p)[..., :2] * 120 + 100, 120, 7, sample_clothes(rng)
+    )
     drawn = canvas.image.any(-1)
     assert drawn.sum() > 500
     assert ((canvas.owners == 7) <= drawn).all()

@@ -51,7 +51,9 @@ def back(keypoints, meta):
 def test_image_to_network_to_image(shape, sides):
     keypoints = spread(shape)
     everything = (10**5, 10**5)
-    crop = dict(type='RandomScaleCrop', short_side=sides[:1] * 2, long_side=sides[1], crop_size=everything)
+    crop = dict(
+        type='RandomScaleCrop', short_side=sides[:1] * 2, long_side=sides[1], crop_size=everything
+    )
     trained = TRANSFORMS.build(crop)(results_of(shape, keypoints))
     resize = dict(type='ResizeKeepRatio', short_side=sides[0], long_side=sides[1])
     tested = TRANSFORMS.build(resize)(results_of(shape, keypoints))
@@ -79,7 +81,9 @@ def test_a_crop_comes_back_too(shape):
 
 
 def test_a_padded_batch_keeps_the_way_back(root):
-    config = Config.fromfile(root / 'configs/directpose/directpose_r50_fpn_8xb4-100e_coco-800x1333.py')
+    config = Config.fromfile(
+        root / 'configs/directpose/directpose_r50_fpn_8xb4-100e_coco-800x1333.py'
+    )
     pipeline = Compose(config.val_pipeline)
     shapes = SHAPES[:3]
     batch = pseudo_collate([pipeline(results_of(s, spread(s))) for s in shapes])
@@ -89,7 +93,9 @@ def test_a_padded_batch_keeps_the_way_back(root):
     assert all(side % 32 == 0 for side in batch['inputs'].shape[-2:])
     for sample, shape in zip(batch['data_samples'], shapes, strict=True):
         scale = sample.input_size[0] / sample.input_scale[0]
-        np.testing.assert_allclose(back(spread(shape) * scale, sample.metainfo), spread(shape), atol=1e-3)
+        np.testing.assert_allclose(
+            back(spread(shape) * scale, sample.metainfo), spread(shape), atol=1e-3
+        )
 
 
 def test_pixels_lie_where_the_keypoints_say():
@@ -135,7 +141,9 @@ def test_flipping_twice_changes_nothing_and_once_swaps_sides():
 
 
 def test_training_pipeline_of_an_image_without_people(root):
-    config = Config.fromfile(root / 'configs/directpose/directpose_r50_fpn_8xb4-100e_coco-800x1333.py')
+    config = Config.fromfile(
+        root / 'configs/directpose/directpose_r50_fpn_8xb4-100e_coco-800x1333.py'
+    )
     packed = Compose([dict(type='LoadImage'), *config.train_pipeline[1:]])(
         results_of((300, 400), spread((300, 400)), iscrowd=[1, 1])
     )

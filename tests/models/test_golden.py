@@ -52,9 +52,13 @@ def heads(golden):
     head = build_head(centerness_on_kpt=True, loss_vis=VISIBILITY)
     heatmap_head = KeypointHeatmapHead(17, in_channels=32, feat_channels=32)
     weights = {convert(n[2:]): w for n, w in golden.items() if n.startswith('w:')}
-    weights = {n: w.flatten(1) if 'predictors' in n and w.ndim == 4 else w for n, w in weights.items()}
+    weights = {
+        n: w.flatten(1) if 'predictors' in n and w.ndim == 4 else w for n, w in weights.items()
+    }
     prefix = 'heatmap.'
-    heatmap_weights = {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
+    heatmap_weights = {
+        n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)
+    }
     head.load_state_dict({n: w for n, w in weights.items() if not n.startswith(prefix)})
     heatmap_head.load_state_dict(heatmap_weights)
     return head, heatmap_head
@@ -112,7 +116,9 @@ def test_targets(heads, feats, samples, golden):
     where = (matched >= 0).nonzero(as_tuple=True)
     targets = head._targets(priors, labels, matched, *where)
     boxes = torch.cat([golden[f'tgt_bbox_{level}'].reshape(2, -1, 4) for level in LEVELS], 1)[where]
-    ours = torch.cat([targets.points - targets.bboxes[:, :2], targets.bboxes[:, 2:] - targets.points], 1)
+    ours = torch.cat(
+        [targets.points - targets.bboxes[:, :2], targets.bboxes[:, 2:] - targets.points], 1
+    )
     close(ours / targets.strides[:, None], boxes, 1e-4)
     keypoints = [golden[f'tgt_kpt_{level}'].reshape(2, -1, 17, 3) for level in LEVELS]
     keypoints = torch.cat(keypoints, 1)[where]

@@ -1,6 +1,15 @@
 import pytest
 import torch
-from builders import GIOU, SIZES, VISIBILITY, build_head, naive_options, people, random_feats, sample_of
+from builders import (
+    GIOU,
+    SIZES,
+    VISIBILITY,
+    build_head,
+    naive_options,
+    people,
+    random_feats,
+    sample_of,
+)
 from directpose.models import KeypointHeatmapHead
 from mmpose.registry import MODELS
 
@@ -52,7 +61,9 @@ def test_predictions_have_the_documented_fields(variant):
         assert found.keypoints.shape == (n, 17, 2)
         assert found.keypoint_scores.shape == found.keypoints_visible.shape == (n, 17)
         assert (found.bbox_scores.diff() <= 0).all()
-        assert found.bboxes.min() >= 0 and (found.bboxes <= torch.tensor([320, 256, 320, 256])).all()
+        assert (
+            found.bboxes.min() >= 0 and (found.bboxes <= torch.tensor([320, 256, 320, 256])).all()
+        )
         assert (found.keypoint_scores > 0).all()  # CocoMetric drops people of zero scores
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from builders import COCO_GROUPS
-from directpose.models import KPAlign, KeypointConv
+from directpose.models import KeypointConv, KPAlign
 from directpose.models.directpose.kpalign import bilinear_corners
 
 SIZES = ((8, 12), (4, 6), (2, 3))
@@ -15,7 +15,12 @@ def build(source_levels='finer', with_visibility=True, groups=GROUPS, dtype=torc
     torch.manual_seed(1)
     num_keypoints = sum(map(len, groups))
     layer = KPAlign(
-        groups, num_keypoints, 8, STRIDES, source_levels=source_levels, with_visibility=with_visibility
+        groups,
+        num_keypoints,
+        8,
+        STRIDES,
+        source_levels=source_levels,
+        with_visibility=with_visibility,
     )
     for param in layer.parameters():
         torch.nn.init.normal_(param, std=0.3)
@@ -46,7 +51,7 @@ def dense_kpalign(layer, feats, sources):
     sampled = [layer.sampler(x) for x in feats]
     levels = []
     for level, base in enumerate(bases):
-        batch, _, height, width = base.shape
+        height, width = base.shape[-2:]
         rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing='ij')
         outputs = [None] * sum(map(len, GROUPS))
         for g, group in enumerate(GROUPS):
@@ -113,7 +118,9 @@ def test_some_locations_are_rows_of_all():
 def test_gradcheck():
     torch.manual_seed(1)
     layer = KPAlign(((0, 1), (2,)), 3, 4, (8, 16), with_visibility=True).double()
-    feats = [torch.randn(1, 8, *s, dtype=torch.float64, requires_grad=True) for s in ((4, 6), (2, 3))]
+    feats = [
+        torch.randn(1, 8, *s, dtype=torch.float64, requires_grad=True) for s in ((4, 6), (2, 3))
+    ]
     batch_inds, point_inds = torch.zeros(3, dtype=torch.long), torch.tensor([9, 26, 29])
 
     def outputs(*maps):

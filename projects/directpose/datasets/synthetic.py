@@ -29,11 +29,8 @@ from .synthetic_render import (
     sample_clothes,
 )
 
-KEYPOINTS = (
-    'nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow '
-    'right_elbow left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle '
-    'right_ankle'
-).split()
+SIDED = ('eye', 'ear', 'shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')
+KEYPOINTS = ['nose'] + [f'{side}_{name}' for name in SIDED for side in ('left', 'right')]
 SHAPES = ((256, 256), (240, 288), (288, 240), (224, 304))  # (h, w)
 HEIGHTS = (72, 300)  # of the standing body, in pixels
 MIN_VISIBLE = 0.3  # a person that is hidden more than this is not placed
@@ -166,7 +163,9 @@ def make_synthetic_set(
     numbers = range(1, num_train + num_val + 1)
     with multiprocessing.get_context('spawn').Pool(workers) as pool:
         records = list(
-            tqdm(pool.imap(write, numbers, chunksize=8), total=len(numbers), desc='synthetic images')
+            tqdm(
+                pool.imap(write, numbers, chunksize=8), total=len(numbers), desc='synthetic images'
+            )
         )
     write_annotations(records[:num_train], partial / 'annotations/train.json', seed)
     write_annotations(records[num_train:], partial / 'annotations/val.json', seed)
@@ -175,9 +174,7 @@ def make_synthetic_set(
 
 def write_annotations(records: list[tuple], path: Path, seed: int) -> None:
     """Write a COCO keypoint JSON of (image, annotations) records."""
-    annotations = [
-        dict(id=0, image_id=image['id'], **a) for image, found in records for a in found
-    ]
+    annotations = [dict(id=0, image_id=image['id'], **a) for image, found in records for a in found]
     for number, annotation in enumerate(annotations, 1):
         annotation['id'] = number
     person = dict(id=1, name='person', supercategory='person', keypoints=KEYPOINTS, skeleton=[])

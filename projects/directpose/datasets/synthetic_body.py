@@ -65,7 +65,9 @@ def limb(
 
 def sample_body(rng: np.random.Generator) -> Body:
     """A body in a random pose: standing, walking, reaching, sitting or crouching."""
-    yaw = rng.choice([rng.normal(0, 35), rng.normal(180, 35), rng.uniform(0, 360)], p=[0.6, 0.2, 0.2])
+    yaw = rng.choice(
+        [rng.normal(0, 35), rng.normal(180, 35), rng.uniform(0, 360)], p=[0.6, 0.2, 0.2]
+    )
     lean = rng.normal(0, 10) if rng.random() < 0.85 else rng.uniform(-80, 80)
     frame = rotation(2, lean) @ rotation(0, rng.normal(0, 8)) @ rotation(1, yaw)
     keypoints = np.zeros((17, 3))

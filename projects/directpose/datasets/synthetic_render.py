@@ -163,9 +163,14 @@ def draw_body(canvas: Canvas, body: Body, xy: np.ndarray, size: float, owner: in
             side = (part - FIRST_LIMB) % 2
             outline = capsule(xy(points[start]), xy(points[end]), r0 * size, r1 * size)
             paint(
-                canvas, outline, owner, part, limb_color(clothes, start, side),
-                clothes['pattern'][side], period,
-            )  # fmt: skip
+                canvas,
+                outline,
+                owner,
+                part,
+                limb_color(clothes, start, side),
+                clothes['pattern'][side],
+                period,
+            )
             if end in WRISTS + ANKLES:
                 tip = xy(points[end]) + (0.034 if end in ANKLES else 0.026) * size * CIRCLE
                 bare = clothes['skin'] if end in WRISTS else clothes['shoes']

@@ -29,9 +29,7 @@ class DirectPose(SingleStageDetector):
             losses.update(self.heatmap_head.loss(feats[0], batch_data_samples))
         return losses
 
-    def add_pred_to_datasample(
-        self, data_samples: list, results_list: list[InstanceData]
-    ) -> list:
+    def add_pred_to_datasample(self, data_samples: list, results_list: list[InstanceData]) -> list:
         """Put the people into ``pred_instances``, as the arrays mmpose's metrics take."""
         for sample, people in zip(data_samples, results_list, strict=True):
             sample.pred_instances = people.numpy()
