@@ -14,7 +14,6 @@ SIZES = ((32, 40), (16, 20), (8, 10), (4, 5), (2, 3))  # (H, W) of the levels of
 
 def build_head(channels=32, group_channels=8, groups=COCO_GROUPS, num_keypoints=17, **options):
     """A DirectPoseHead of few channels; ``options`` override its arguments."""
-    kpt_channels = group_channels * len(groups)
     predictor = dict(type='mmdet.KPAlign', groups=groups, group_channels=group_channels)
     arguments = dict(
         type='mmdet.DirectPoseHead',
@@ -22,8 +21,6 @@ def build_head(channels=32, group_channels=8, groups=COCO_GROUPS, num_keypoints=
         kpt_predictor=predictor,
         in_channels=channels,
         feat_channels=channels,
-        kpt_channels=kpt_channels,
-        kpt_conv_groups=len(groups),
         test_cfg=TEST_CFG,
     )
     return MODELS.build(arguments | options)
@@ -31,11 +28,7 @@ def build_head(channels=32, group_channels=8, groups=COCO_GROUPS, num_keypoints=
 
 def naive_options(channels=32):
     """Options of :func:`build_head` for the head without alignment."""
-    return dict(
-        kpt_channels=channels,
-        kpt_conv_groups=1,
-        kpt_predictor=dict(type='mmdet.KeypointConv', in_channels=channels),
-    )
+    return dict(kpt_predictor=dict(type='mmdet.KeypointConv', in_channels=channels))
 
 
 def random_feats(batch=2, channels=32, sizes=SIZES, dtype=torch.float32):

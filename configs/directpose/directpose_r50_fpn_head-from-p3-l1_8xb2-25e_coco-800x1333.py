@@ -1,6 +1,6 @@
 _base_ = ['./directpose_r50_fpn_8xb2-25e_coco-800x1333.py']
 
-# The FCOS fork's head: nose, eyes and ears sampled from P3 at every level, and an L1 loss
+# As in the FCOS fork: nose, eyes and ears sampled from P3 at every level, and an L1 loss
 model = dict(
     bbox_head=dict(
         kpt_predictor=dict(source_levels=['finest'] + ['finer'] * 8),

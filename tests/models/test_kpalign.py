@@ -18,7 +18,6 @@ def build(source_levels='finer', with_visibility=True, groups=GROUPS, dtype=torc
         groups,
         num_keypoints,
         8,
-        STRIDES,
         source_levels=source_levels,
         with_visibility=with_visibility,
     )
@@ -117,7 +116,7 @@ def test_some_locations_are_rows_of_all():
 
 def test_gradcheck():
     torch.manual_seed(1)
-    layer = KPAlign(((0, 1), (2,)), 3, 4, (8, 16), with_visibility=True).double()
+    layer = KPAlign(((0, 1), (2,)), 3, 4, with_visibility=True).double()
     feats = [
         torch.randn(1, 8, *s, dtype=torch.float64, requires_grad=True) for s in ((4, 6), (2, 3))
     ]

@@ -33,8 +33,6 @@ model = dict(
     bbox_head=dict(
         type='mmdet.DirectPoseHead',
         num_keypoints=num_keypoints,
-        kpt_channels=576,
-        kpt_conv_groups=9,
         kpt_predictor=dict(type='mmdet.KPAlign', groups=keypoint_groups)),
     heatmap_head=dict(
         type='mmdet.KeypointHeatmapHead', num_keypoints=num_keypoints),

@@ -2,7 +2,6 @@
 num_keypoints = 17
 keypoint_groups = [(0, 1, 2, 3, 4), (5,), (7, 9), (6,), (8, 10), (11,),
                    (13, 15), (12,), (14, 16)]
-strides = [8, 16, 32, 64]
 
 model = dict(
     type='mmdet.DirectPose',
@@ -34,17 +33,14 @@ model = dict(
         num_keypoints=num_keypoints,
         in_channels=64,
         feat_channels=64,
-        kpt_channels=144,
-        kpt_conv_groups=9,
         stacked_convs=2,
         num_norm_groups=16,
-        strides=strides,
+        strides=[8, 16, 32, 64],
         regress_ranges=[(-1, 48), (48, 96), (96, 192), (192, float('inf'))],
         kpt_predictor=dict(
             type='mmdet.KPAlign',
             groups=keypoint_groups,
-            group_channels=16,
-            strides=strides)),
+            group_channels=16)),
     heatmap_head=dict(
         type='mmdet.KeypointHeatmapHead',
         num_keypoints=num_keypoints,

@@ -68,7 +68,7 @@ def sample_body(rng: np.random.Generator) -> Body:
     yaw = rng.choice(
         [rng.normal(0, 35), rng.normal(180, 35), rng.uniform(0, 360)], p=[0.6, 0.2, 0.2]
     )
-    lean = rng.normal(0, 10) if rng.random() < 0.85 else rng.uniform(-80, 80)
+    lean = rng.normal(0, 8) if rng.random() < 0.9 else rng.uniform(-80, 80)
     frame = rotation(2, lean) @ rotation(0, rng.normal(0, 8)) @ rotation(1, yaw)
     keypoints = np.zeros((17, 3))
     neck = frame @ [0, -TORSO, 0]
@@ -77,7 +77,7 @@ def sample_body(rng: np.random.Generator) -> Body:
         keypoints[HIPS[index]] = hip = frame @ [side * HIP, 0, 0]
         elbow, wrist = limb(shoulder, side, (UPPER_ARM, FOREARM), sample_arm(rng), frame)
         keypoints[ELBOWS[index]], keypoints[WRISTS[index]] = elbow, wrist
-    sitting = rng.random() < 0.2
+    sitting = rng.random() < 0.15
     for index, side in enumerate((1, -1)):
         hip = keypoints[HIPS[index]]
         knee, ankle = limb(hip, side, (THIGH, SHIN), sample_leg(rng, sitting), frame)
@@ -94,13 +94,14 @@ def sample_body(rng: np.random.Generator) -> Body:
 
 
 def sample_arm(rng: np.random.Generator) -> tuple[float, float, float]:
-    """Angles of an arm, in degrees: hanging, raised or anything between."""
-    sideways = abs(rng.normal(12, 14)) if rng.random() < 0.55 else rng.uniform(10, 165)
-    return sideways, rng.normal(8, 25), abs(rng.normal(25, 40))
+    """Angles of an arm, in degrees: mostly hanging, else raised to any height."""
+    if rng.random() < 0.7:
+        return abs(rng.normal(10, 10)), rng.normal(0, 18), abs(rng.normal(12, 22))
+    return rng.uniform(20, 155), rng.normal(0, 15), abs(rng.normal(20, 28))
 
 
 def sample_leg(rng: np.random.Generator, sitting: bool) -> tuple[float, float, float]:
     """Angles of a leg, in degrees."""
     if sitting:
-        return abs(rng.normal(10, 10)), rng.normal(75, 15), -rng.normal(75, 20)
-    return abs(rng.normal(7, 9)), rng.normal(0, 20), -abs(rng.normal(10, 22))
+        return abs(rng.normal(10, 8)), rng.normal(75, 12), -rng.normal(75, 15)
+    return abs(rng.normal(6, 7)), rng.normal(0, 16), -abs(rng.normal(8, 16))

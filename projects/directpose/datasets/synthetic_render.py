@@ -172,7 +172,7 @@ def draw_body(canvas: Canvas, body: Body, xy: np.ndarray, size: float, owner: in
                 period,
             )
             if end in WRISTS + ANKLES:
-                tip = xy(points[end]) + (0.034 if end in ANKLES else 0.026) * size * CIRCLE
+                tip = xy(points[end]) + (0.036 if end in ANKLES else 0.032) * size * CIRCLE
                 bare = clothes['skin'] if end in WRISTS else clothes['shoes']
                 paint(canvas, tip, owner, part, bare)
 

@@ -69,13 +69,12 @@ class DirectPoseHead(BaseDenseHead):
         num_classes: C.
         in_channels: channels of the feature maps.
         num_keypoints: K.
-        kpt_predictor: config of :class:`KPAlign` or :class:`KeypointConv`; ``num_keypoints``,
-            ``with_visibility`` and what follows from the tower are filled in.
+        kpt_predictor: config of :class:`KPAlign` or :class:`KeypointConv`, without
+            ``num_keypoints`` and ``with_visibility``. The keypoint tower has its channels, and
+            its groups of features, which the tower's convolutions keep separate.
         feat_channels: channels of the cls and bbox towers.
-        kpt_channels: channels of the keypoint tower.
-        kpt_conv_groups: groups of the keypoint tower's convolutions (separate features).
         stacked_convs: convolutions of each tower.
-        strides: stride of each level, in pixels, finest first.
+        strides: stride of each level, in pixels, finest first, each twice the one before.
         regress_ranges: range of the largest distance of a location to the sides of its box, in
             pixels, for each level.
         center_radius: half side of the positive square around a box centre, in strides.
@@ -88,7 +87,8 @@ class DirectPoseHead(BaseDenseHead):
         test_cfg: ``score_thr``, ``nms_pre`` (for each level), ``iou_thr``, ``max_per_img``.
 
     Raises:
-        InputError: the numbers of strides and of regress ranges differ.
+        InputError: the numbers of strides and of regress ranges differ, or the strides do not
+            double.
     """
 
     def __init__(
@@ -98,8 +98,6 @@ class DirectPoseHead(BaseDenseHead):
         num_classes: int = 1,
         in_channels: int = 256,
         feat_channels: int = 256,
-        kpt_channels: int = 576,
-        kpt_conv_groups: int = 9,
         stacked_convs: int = 4,
         num_norm_groups: int = 32,
         strides: Sequence[int] = (8, 16, 32, 64, 128),
@@ -130,6 +128,8 @@ class DirectPoseHead(BaseDenseHead):
                 f'{len(strides)} strides but {len(regress_ranges)} regress_ranges: '
                 'DirectPoseHead needs one of each for every level'
             )
+        if any(2 * fine != coarse for fine, coarse in zip(strides, strides[1:], strict=False)):
+            raise InputError(f'strides {list(strides)}: each must be twice the one before')
         self.num_classes = num_classes
         self.center_radius = center_radius
         self.centerness_on_kpt = centerness_on_kpt
@@ -137,17 +137,18 @@ class DirectPoseHead(BaseDenseHead):
         self.prior_generator = MlvlPointGenerator(list(strides), offset=0.5)
         self.register_buffer('regress_ranges', torch.tensor(regress_ranges), persistent=False)
 
+        self.kpt_predictor = MODELS.build(
+            dict(num_keypoints=num_keypoints, with_visibility=loss_vis is not None) | kpt_predictor
+        )
+        kpt_channels = self.kpt_predictor.in_channels
         towers = dict(stacked_convs=stacked_convs)
         self.cls_tower = Tower(in_channels, feat_channels, num_norm_groups, **towers)
         self.kpt_tower = Tower(
-            in_channels, kpt_channels, kpt_channels // 4, kpt_conv_groups, **towers
+            in_channels, kpt_channels, kpt_channels // 4, self.kpt_predictor.num_groups, **towers
         )
         self.conv_cls = nn.Conv2d(feat_channels, num_classes, 3, padding=1)
         self.conv_centerness = nn.Conv2d(
             kpt_channels if centerness_on_kpt else feat_channels, 1, 3, padding=1
-        )
-        self.kpt_predictor = MODELS.build(
-            dict(num_keypoints=num_keypoints, with_visibility=loss_vis is not None) | kpt_predictor
         )
         self.loss_cls = MODELS.build(loss_cls)
         self.loss_centerness = MODELS.build(loss_centerness)

@@ -12,7 +12,9 @@ class KeypointHeatmapHead(BaseModule):
     """Per-location keypoint classification on the finest level (DirectPose, section 3.3).
 
     K independent binary problems: the location nearest to a labelled keypoint of type k is 1
-    in channel k. There is no Gaussian. The detector drops the branch at test time.
+    in channel k. There is no Gaussian. The detector drops the branch at test time. Like that of
+    the person classifier, the bias of the logits starts at a probability of 0.01, without which
+    the many empty locations would swamp the first steps (the paper does not say).
 
     Args:
         num_keypoints: K.

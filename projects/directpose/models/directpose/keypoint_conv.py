@@ -11,7 +11,8 @@ from torch import Tensor, nn
 class KeypointConv(nn.Module):
     """Predict all keypoints of a location by one 3x3 convolution (DirectPose, section 3.1).
 
-    It stands in :class:`DirectPoseHead` where :class:`KPAlign` does, with the same interface.
+    It stands in :class:`DirectPoseHead` where :class:`KPAlign` does, with the same interface;
+    its features form a single group.
 
     Args:
         in_channels: channels of the keypoint tower, C.
@@ -26,6 +27,8 @@ class KeypointConv(nn.Module):
         with_visibility: bool = False,
     ) -> None:
         super().__init__()
+        self.in_channels = in_channels
+        self.num_groups = 1
         self.point_channels = 3 if with_visibility else 2
         self.conv = nn.Conv2d(in_channels, num_keypoints * self.point_channels, 3, padding=1)
 

@@ -16,12 +16,8 @@ from torch import Tensor, nn
 from ...errors import InputError
 from .pyramid import PyramidIndex
 
-# Which level a group is sampled from, as a function of the level it is predicted at.
-SOURCE_LEVELS = {
-    'same': lambda level: level,
-    'finer': lambda level: max(level - 1, 0),
-    'finest': lambda level: 0,
-}
+# How many levels finer a group is sampled than predicted, as far as there are finer ones.
+SOURCE_LEVELS = {'same': 0, 'finer': 1, 'finest': 1000}
 
 
 def check_groups(groups: Sequence[Sequence[int]], num_keypoints: int) -> None:
@@ -84,7 +80,8 @@ class KPAlign(nn.Module):
     The *locator* predicts a rough place for each keypoint group, the *sampler*'s features are
     read there, and the *predictor* of the group adds the rest of the offset of each of its
     keypoints: ``kpt_k = base_g + d_k / r``, in strides of the location's level, where r is
-    the ratio of the strides of that level and of the level the features are read from.
+    the ratio of the strides of that level and of the level the features are read from. The
+    stride doubles from each level to the next.
 
     The locator and the sampler are convolutions over whole levels; everything else happens at
     the N locations asked for only. A group is sampled at ``r * (cell + base) + r // 2`` of
@@ -95,7 +92,6 @@ class KPAlign(nn.Module):
         groups: keypoint indices of each group; each keypoint in exactly one.
         num_keypoints: K.
         group_channels: Cg; the input must have ``len(groups) * Cg`` channels, group by group.
-        strides: stride of each level, in pixels, finest first.
         source_levels: ``'finer'`` (one level finer), ``'same'`` or ``'finest'``, for all groups
             or one for each group.
         with_visibility: predict a visibility logit for each keypoint too.
@@ -109,7 +105,6 @@ class KPAlign(nn.Module):
         groups: Sequence[Sequence[int]],
         num_keypoints: int,
         group_channels: int = 64,
-        strides: Sequence[int] = (8, 16, 32, 64, 128),
         source_levels: str | Sequence[str] = 'finer',
         with_visibility: bool = False,
     ) -> None:
@@ -118,9 +113,9 @@ class KPAlign(nn.Module):
         self.num_groups = len(groups)
         self.group_channels = group_channels
         self.point_channels = 3 if with_visibility else 2
-        self._register_tables(groups, strides, source_levels)
+        self._register_tables(groups, source_levels)
 
-        channels = self.num_groups * group_channels
+        channels = self.in_channels = self.num_groups * group_channels
         self.locator = nn.Conv2d(channels, 2 * self.num_groups, 3, padding=1, groups=len(groups))
         self.sampler = ConvModule(
             channels,
@@ -135,7 +130,7 @@ class KPAlign(nn.Module):
             nn.Linear(group_channels, self.point_channels * len(group)) for group in groups
         )
 
-    def _register_tables(self, groups, strides, source_levels) -> None:
+    def _register_tables(self, groups, source_levels) -> None:
         """Constant look-up tables: they follow the module's device, not its checkpoint."""
         if isinstance(source_levels, str):
             source_levels = [source_levels] * len(groups)
@@ -145,20 +140,16 @@ class KPAlign(nn.Module):
                 f'source_levels={list(source_levels)}: give one of {list(SOURCE_LEVELS)} for all '
                 f'groups or for each of the {len(groups)} groups'
             )
-        sources = [
-            [SOURCE_LEVELS[name](level) for name in source_levels] for level in range(len(strides))
-        ]
         order = [k for group in groups for k in group]
         group_of = [g for g, group in enumerate(groups) for _ in group]
         by_keypoint = sorted(range(len(order)), key=order.__getitem__)
         tables = dict(
-            strides=torch.tensor(strides),
-            source_level=torch.tensor(sources),  # (L, M)
-            keypoint_order=torch.tensor(by_keypoint),  # (K,) place of keypoint k in the groups
-            keypoint_group=torch.tensor([group_of[i] for i in by_keypoint]),  # (K,)
+            levels_finer=[SOURCE_LEVELS[name] for name in source_levels],  # (M,)
+            keypoint_order=by_keypoint,  # (K,) place of keypoint k in the groups
+            keypoint_group=[group_of[i] for i in by_keypoint],  # (K,)
         )
         for name, table in tables.items():
-            self.register_buffer(name, table, persistent=False)
+            self.register_buffer(name, torch.tensor(table), persistent=False)
 
     def forward(
         self, feats: Sequence[Tensor], batch_inds: Tensor, point_inds: Tensor
@@ -178,8 +169,8 @@ class KPAlign(nn.Module):
         index = PyramidIndex.of(feats)
         bases = self._locate(feats, batch_inds, point_inds)
         levels, cells = index.level_and_cell(point_inds)
-        sources = self.source_level[levels]  # (N, M)
-        ratios = self.strides[levels, None] // self.strides[sources]  # (N, M)
+        sources = (levels[:, None] - self.levels_finer).clamp(min=0)  # (N, M)
+        ratios = 2 ** (levels[:, None] - sources)  # (N, M)
 
         r = ratios[..., None]
         positions = r * cells[:, None] + r * bases + r // 2  # (N, M, 2)

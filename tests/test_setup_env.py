@@ -1,0 +1,87 @@
+"""The set-up script with a python that only pretends to install."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PRETENDER = """#!/usr/bin/env bash
+echo "$*" >> "$PRETENDER_LOG"
+case "$*" in
+    *"$PRETENDER_FAILS"*) exit 1 ;;
+    "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+    --version) echo "Python 3.11.0" ;;
+esac
+"""
+
+
+@pytest.fixture
+def setup(tmp_path):
+    """A function that runs the script; the first call containing ``fails`` exits with 1."""
+    python = tmp_path / 'python'
+    python.write_text(PRETENDER)
+    python.chmod(0o755)
+
+    def call(fails='nothing does'):
+        log = tmp_path / 'log'
+        log.write_text('')
+        done = subprocess.run(
+            ['bash', 'tools/setup_env.sh', python, tmp_path / 'venv'],
+            cwd=ROOT,
+            env=os.environ | dict(PRETENDER_LOG=str(log), PRETENDER_FAILS=fails),
+            capture_output=True,
+            text=True,
+        )
+        return done, log.read_text()
+
+    call.venv = tmp_path / 'venv'
+    return call
+
+
+def test_the_mark_is_written_last(setup):
+    done, log = setup()
+    assert done.returncode == 0, done.stderr
+    assert (setup.venv / '.complete').exists()
+    installs = [line for line in log.splitlines() if 'pip' in line and 'install' in line]
+    steps = ('build.txt', 'compiled.txt', 'lock.txt', '-e .')
+    assert [step in line for step, line in zip(steps, installs, strict=True)] == [True] * 4
+    assert 'takes 5 to 15 minutes' in done.stdout
+
+
+@pytest.mark.parametrize('step', ['build.txt', 'compiled.txt', 'lock.txt', '-e .', '-m venv'])
+def test_a_half_finished_environment_is_built_anew(setup, step):
+    done, _ = setup(fails=step)
+    assert done.returncode != 0 and not (setup.venv / '.complete').exists()
+    leftover = setup.venv / 'leftover'
+    leftover.parent.mkdir(exist_ok=True)
+    leftover.write_text('')
+    assert setup()[0].returncode == 0
+    assert (setup.venv / '.complete').exists() and not leftover.exists()
+
+
+def test_compiled_packages_that_do_not_import_are_built_without_the_cache(setup):
+    done, log = setup(fails='import cv2')
+    assert 'building them anew' in done.stdout and '--no-cache-dir' in log
+    assert done.returncode != 0 and not (setup.venv / '.complete').exists()
+
+
+@pytest.mark.parametrize(
+    ('check', 'words'),
+    [
+        ('sys.version_info', 'is not Python 3.10, 3.11 or 3.12'),
+        ('ensurepip', 'apt-get install python3-venv'),
+        ('Python.h', 'apt-get install python3-dev'),
+    ],
+)
+def test_what_the_machine_lacks_is_named(setup, check, words):
+    done, _ = setup(fails=check)
+    assert done.returncode == 1 and words in done.stderr
+    assert not setup.venv.exists()
+
+
+def test_a_second_make_env_does_nothing():
+    if not (ROOT / '.venv/.complete').exists():
+        pytest.skip('no .venv here: the tests run in an environment of their own')
+    assert subprocess.run(['make', '-q', 'env'], cwd=ROOT).returncode == 0
