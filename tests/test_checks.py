@@ -11,8 +11,8 @@ from directpose.checks import (
     check_annotations,
     check_checkpoint,
     check_config,
-    check_dataset,
     check_images,
+    check_model,
     check_work_dir,
     image_problem,
 )
@@ -31,7 +31,7 @@ def annotation(**changes):
 def write(path, records=(), **changes):
     image = dict(id=1, file_name='a.jpg', width=10, height=10)
     image.update(changes.pop('image', {}))
-    coco = dict(images=[image], annotations=list(records)) | changes
+    coco = dict(images=[image], annotations=list(records), categories=[dict(id=1)]) | changes
     path.write_text(json.dumps({k: v for k, v in coco.items() if v is not None}))
     return str(path)
 
@@ -47,6 +47,11 @@ def write(path, records=(), **changes):
         (annotation(area=float('nan')), 'not finite in area'),
         (annotation(bbox=[0, 0, -5, 5]), 'a negative size: bbox [0, 0, -5, 5]'),
         (annotation(area=-1), 'a negative size'),
+        (annotation(keypoints=['a', 1, 2] * 17), 'something else than numbers in keypoints'),
+        (annotation(area='large'), 'something else than numbers in area'),
+        (annotation(area=None), 'has no area'),
+        (annotation(bbox=[0, 0, 5]), 'a negative size: bbox [0, 0, 5]'),
+        (annotation(category_id=3), 'has category_id 3; the model knows 1'),
         (annotation(image_id=2), "names an image that is not in 'images'"),
     ],
 )
@@ -64,6 +69,7 @@ def test_bad_annotation(tmp_path, record, words):
     [
         (dict(annotations=None), "no list 'annotations'"),
         (dict(images=None), "no list 'images'"),
+        (dict(categories=None), "no list 'categories'"),
         (dict(image=dict(width=0)), 'image 1 has width 0 and height 10'),
         (dict(image=dict(height=-3)), 'image 1 has width 10 and height -3'),
     ],
@@ -91,10 +97,12 @@ def test_truncated_images(tmp_path, suffix):
     noise = np.random.default_rng(0).integers(0, 255, (80, 80, 3), dtype=np.uint8)
     cv2.imwrite(str(path), noise)
     assert image_problem(str(path)) is None
-    path.write_bytes(path.read_bytes() + b'a camera appended this')
-    assert image_problem(str(path)) is None
+    whole = path.read_bytes()
+    for appended in (b'a little', b'a film ' * 10000):
+        path.write_bytes(whole + appended)
+        assert image_problem(str(path)) is None
     if suffix in ('.jpg', '.png'):
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        path.write_bytes(whole[: len(whole) // 2])
         assert image_problem(str(path)) == 'is truncated'
     path.write_bytes(b'')
     assert image_problem(str(path)) == 'is empty'
@@ -121,6 +129,8 @@ def config(root, synthetic_set, tmp_path):
     )
     for split in ('train', 'val', 'test'):
         config[f'{split}_dataloader'].dataset.data_root = f'{synthetic_set}/'
+    for split in ('val', 'test'):
+        config[f'{split}_evaluator'].ann_file = f'{synthetic_set}/annotations/val.json'
     config.work_dir = str(tmp_path / 'work')
     return config
 
@@ -130,10 +140,31 @@ def test_a_good_config_passes(config):
 
 
 def test_another_number_of_keypoints_than_the_dataset(config):
-    with pytest.raises(
-        InputError, match='the model predicts 14 keypoints, but the metainfo of Coco'
-    ):
-        check_dataset(config.train_dataloader.dataset, 14)
+    config.model.bbox_head.num_keypoints = config.model.heatmap_head.num_keypoints = 14
+    with pytest.raises(InputError, match='predicts 14 keypoints, but the metainfo of CocoDataset'):
+        check_config(config, ('train',))
+
+
+def test_branches_for_different_keypoints(config):
+    config.model.heatmap_head.num_keypoints = 14
+    with pytest.raises(InputError, match=r'is 17, but model\.heatmap_head\.num_keypoints is 14'):
+        check_model(config.model)
+
+
+def test_an_evaluator_of_other_annotations(config):
+    config.val_evaluator.ann_file = 'data/coco/other.json'
+    check_config(config, ('train', 'test'))
+    with pytest.raises(InputError, match=r'val_evaluator\.ann_file is data/coco/other\.json, but'):
+        check_config(config, ('val',))
+
+
+def test_wrapped_datasets_are_checked_too(config):
+    loader = config.train_dataloader
+    loader.dataset = dict(type='RepeatDataset', times=2, dataset=loader.dataset)
+    check_config(config, ('train',))
+    loader.dataset.dataset.ann_file = 'nowhere.json'
+    with pytest.raises(InputError, match='cannot read'):
+        check_config(config, ('train',))
 
 
 def test_a_work_dir_that_cannot_be_written(config, tmp_path):
@@ -165,5 +196,8 @@ def test_checkpoints(tmp_path):
     with pytest.raises(InputError, match='cannot read the checkpoint'):
         check_checkpoint(str(tmp_path / 'nowhere.pth'), model)
     bad.write_text('not a checkpoint')
+    with pytest.raises(InputError, match='is not a checkpoint of plain weights'):
+        check_checkpoint(str(bad), model)
+    torch.save(torch.ones(3), bad)
     with pytest.raises(InputError, match='is not a checkpoint of plain weights'):
         check_checkpoint(str(bad), model)

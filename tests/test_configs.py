@@ -32,6 +32,7 @@ def test_builds_learns_and_predicts(path):
     losses = model(images, samples, mode='loss')
     assert all(torch.isfinite(loss) for loss in losses.values())
     sum(losses.values()).backward()
+    assert [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None] == []
     model.eval()
     with torch.no_grad():
         found = model(images, samples, mode='predict')[0].pred_instances

@@ -7,6 +7,7 @@ AR, and pictures with the ground truth at the left and the predictions at the ri
 """
 
 import argparse
+import os
 import os.path as osp
 import shutil
 import subprocess
@@ -83,15 +84,27 @@ def contact_sheet(pictures: list[np.ndarray], columns: int) -> np.ndarray:
     return sheet
 
 
+def clear_folder(out: str) -> None:
+    """Remove what an earlier call left, and nothing else.
+
+    Raises:
+        InputError: the folder holds something and no mark of an earlier call.
+    """
+    mark = osp.join(out, '.directpose_demo')
+    if os.listdir(out) and not osp.exists(mark):
+        raise InputError(f'{out} is not empty; give another folder with --out')
+    shutil.rmtree(out)
+    os.makedirs(out)
+    open(mark, 'w').close()
+
+
 @exit_on_input_error
 def main(argv=None):
     args = parse_args(argv)
     out = args.out
     check_work_dir(out, '--out')
     data_root = osp.join(out, 'data/')
-    # Whatever an earlier call with other arguments left would be mixed with this one's results.
-    for name in ('data', 'train', 'test', 'pictures'):
-        shutil.rmtree(osp.join(out, name), ignore_errors=True)
+    clear_folder(out)
     make_synthetic_set(osp.normpath(data_root), args.num_train, args.num_val, args.seed)
 
     work_dir, options = osp.join(out, 'train'), data_options(data_root)

@@ -3,11 +3,12 @@
 python tools/test.py CONFIG CHECKPOINT [--work-dir DIR] [--out FILE] [--show-dir DIR]
 """
 
-import mmengine
 from directpose.checks import check_checkpoint, check_config
 from directpose.errors import exit_on_input_error
+from directpose.inference import write_json
 from directpose.mmpose_tools import load_mmpose_tool
 from mmengine.config import Config
+from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 
@@ -22,8 +23,8 @@ def main():
     runner = Runner.from_cfg(cfg)
     check_checkpoint(args.checkpoint, runner.model)
     metrics = runner.test()
-    if args.out:
-        mmengine.dump(metrics, args.out)
+    if args.out and is_main_process():
+        write_json(metrics, args.out)
 
 
 if __name__ == '__main__':

@@ -3,7 +3,7 @@
 python tools/train.py CONFIG [--work-dir DIR] [--resume [CKPT]] [--amp] [--cfg-options …]
 """
 
-from directpose.checks import check_config
+from directpose.checks import check_checkpoint, check_config
 from directpose.errors import exit_on_input_error
 from directpose.mmpose_tools import load_mmpose_tool
 from mmengine.config import Config
@@ -16,7 +16,10 @@ def main():
     args = tool.parse_args()
     cfg = tool.merge_args(Config.fromfile(args.config), args)
     check_config(cfg, ('train', 'val'))
-    Runner.from_cfg(cfg).train()
+    runner = Runner.from_cfg(cfg)
+    if cfg.get('resume') and cfg.get('load_from'):
+        check_checkpoint(cfg.load_from, runner.model)
+    runner.train()
 
 
 if __name__ == '__main__':

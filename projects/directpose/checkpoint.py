@@ -29,8 +29,6 @@ def allow_mmengine_checkpoints() -> None:
     torch 2.6 these are refused unless they are listed. Only plain data is listed here, so that
     reading a file from outside cannot run its code.
     """
-    if not hasattr(torch.serialization, 'add_safe_globals'):  # before torch 2.4
-        return
     allowed = [HistoryBuffer, np.ndarray, np.dtype, collections.OrderedDict]
     allowed.append((_history_getattr, 'builtins.getattr'))
     dtypes = (getattr(np.dtypes, name) for name in dir(np.dtypes) if name.endswith('DType'))

@@ -6,11 +6,13 @@ import math
 import os
 import os.path as osp
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from mmengine.config import Config
+from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
+from PIL import Image
 from tqdm import tqdm
 
 from .errors import InputError
@@ -27,16 +29,58 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
         InputError: the first thing found that would end or spoil the run.
     """
     check_work_dir(cfg.work_dir)
+    check_model(cfg.model)
     checked = set()
     for split in splits:
-        loader = cfg.get(f'{split}_dataloader')
-        if loader is None:
+        if cfg.get(f'{split}_dataloader') is None:
             continue
-        dataset = loader.dataset
-        files = (dataset.get('data_root') or '', dataset.ann_file, dataset.data_prefix.img)
-        if files not in checked:
-            check_dataset(dataset, cfg.model.bbox_head.num_keypoints)
-            checked.add(files)
+        for dataset_cfg in leaf_datasets(cfg[f'{split}_dataloader'].dataset):
+            # The dataset itself knows how its paths are joined and what its skeleton is.
+            dataset = DATASETS.build({**dataset_cfg, 'lazy_init': True, 'pipeline': []})
+            check_evaluator(cfg.get(f'{split}_evaluator'), dataset.ann_file, split)
+            files = (dataset.ann_file, dataset.data_prefix['img'])
+            if files not in checked:
+                check_dataset(dataset, cfg.model.bbox_head)
+                checked.add(files)
+
+
+def leaf_datasets(cfg: dict) -> Iterator[dict]:
+    """The configs of the datasets in a dataset wrapper, or of the dataset itself."""
+    inner = cfg.get('datasets') or ([cfg['dataset']] if 'dataset' in cfg else [])
+    for dataset_cfg in inner:
+        yield from leaf_datasets(dataset_cfg)
+    if not inner:
+        yield cfg
+
+
+def check_model(model_cfg: dict) -> None:
+    """Check that the branches of the model are for the same keypoints.
+
+    Raises:
+        InputError: they are not.
+    """
+    known = model_cfg['bbox_head']['num_keypoints']
+    heatmap_head = model_cfg.get('heatmap_head')
+    if heatmap_head is not None and heatmap_head['num_keypoints'] != known:
+        raise InputError(
+            f'model.bbox_head.num_keypoints is {known}, but model.heatmap_head.num_keypoints is '
+            f'{heatmap_head["num_keypoints"]}; set both to that of the dataset'
+        )
+
+
+def check_evaluator(evaluators: dict | list | None, ann_file: str, split: str) -> None:
+    """Check that the metrics of a split read the annotations of its dataset.
+
+    Raises:
+        InputError: one reads another file.
+    """
+    for evaluator in evaluators if isinstance(evaluators, list) else [evaluators or {}]:
+        theirs = evaluator.get('ann_file')
+        if theirs and osp.abspath(theirs) != osp.abspath(ann_file):
+            raise InputError(
+                f'{split}_evaluator.ann_file is {theirs}, but the data of {split}_dataloader are '
+                f'annotated in {ann_file}; set both to the same file'
+            )
 
 
 def check_work_dir(path: str, option: str = '--work-dir') -> None:
@@ -54,37 +98,31 @@ def check_work_dir(path: str, option: str = '--work-dir') -> None:
         ) from error
 
 
-def check_dataset(dataset_cfg: dict, num_keypoints: int) -> None:
-    """Check a COCO-style dataset and its image files against the model's number of keypoints.
-
-    Args:
-        dataset_cfg: with type, ann_file, data_root, data_prefix and maybe metainfo.
-        num_keypoints: K of the model.
+def check_dataset(dataset: BaseCocoStyleDataset, head_cfg: dict) -> None:
+    """Check a dataset that is not loaded yet, and its image files, against the model's head.
 
     Raises:
         InputError: naming the file, the image or annotation id, and the field.
     """
-    # The dataset itself knows how its paths are joined and what its skeleton is.
-    dataset = DATASETS.build({**dataset_cfg, 'lazy_init': True, 'pipeline': []})
-    known = dataset.metainfo['num_keypoints']
-    if known != num_keypoints:
+    known, wanted = dataset.metainfo['num_keypoints'], head_cfg['num_keypoints']
+    if known != wanted:
         raise InputError(
-            f'the model predicts {num_keypoints} keypoints, but the metainfo of '
-            f'{dataset_cfg["type"]} has {known}; set num_keypoints and the groups of the config '
+            f'the model predicts {wanted} keypoints, but the metainfo of '
+            f'{type(dataset).__name__} has {known}; set num_keypoints and the groups of the config '
             'to those of the dataset'
         )
-    images = check_annotations(dataset.ann_file, num_keypoints)
+    images = check_annotations(dataset.ann_file, wanted, head_cfg.get('num_classes', 1))
     check_images([osp.join(dataset.data_prefix['img'], i['file_name']) for i in images])
 
 
-def check_annotations(path: str, num_keypoints: int) -> list[dict]:
+def check_annotations(path: str, num_keypoints: int, num_classes: int = 1) -> list[dict]:
     """Check a COCO keypoint JSON; returns its image records.
 
     Raises:
         InputError: naming the file, the image or annotation id, and the field.
     """
     coco = read_json(path)
-    for field in ('images', 'annotations'):
+    for field in ('images', 'annotations', 'categories'):
         if not isinstance(coco, dict) or not isinstance(coco.get(field), list):
             raise InputError(f'{path} has no list {field!r}: it is not a COCO annotation file')
     for image in coco['images']:
@@ -99,7 +137,7 @@ def check_annotations(path: str, num_keypoints: int) -> list[dict]:
             )
     ids = {image['id'] for image in coco['images']}
     for annotation in coco['annotations']:
-        problem = annotation_problem(annotation, num_keypoints, ids)
+        problem = annotation_problem(annotation, num_keypoints, num_classes, ids)
         if problem:
             raise InputError(
                 f'{path}: annotation {annotation.get("id")} of image '
@@ -108,25 +146,35 @@ def check_annotations(path: str, num_keypoints: int) -> list[dict]:
     return coco['images']
 
 
-def annotation_problem(annotation: dict, num_keypoints: int, image_ids: set) -> str | None:
+def annotation_problem(
+    annotation: dict, num_keypoints: int, num_classes: int, image_ids: set
+) -> str | None:
     """What is wrong with a COCO keypoint annotation, if anything is."""
-    missing = {'id', 'image_id', 'category_id', 'bbox', 'keypoints'} - set(annotation)
+    missing = {'id', 'image_id', 'category_id', 'bbox', 'area', 'keypoints'} - set(annotation)
     if missing:
-        return f'has no {", ".join(sorted(missing))}: not a keypoint annotation'
+        return f'has no {", ".join(sorted(missing))}: not a keypoint annotation of COCO'
     if annotation['image_id'] not in image_ids:
         return "names an image that is not in 'images'"
-    keypoints, box = annotation['keypoints'], annotation['bbox']
-    if len(keypoints) != 3 * num_keypoints:
+    if annotation['category_id'] not in range(1, num_classes + 1):
         return (
-            f'has {len(keypoints)} numbers in keypoints, that is {len(keypoints) / 3:g} keypoints, '
-            f'but the config has {num_keypoints}'
+            f'has category_id {annotation["category_id"]}; the model knows 1'
+            + f' to {num_classes}' * (num_classes > 1)
         )
-    numbers = dict(keypoints=keypoints, bbox=box, area=[annotation.get('area', 0)])
-    for field, values in numbers.items():
+    lengths = dict(keypoints=3 * num_keypoints, bbox=4, area=1)
+    for field, length in lengths.items():
+        values = annotation[field] if length > 1 else [annotation[field]]
+        if not isinstance(values, list) or not all(isinstance(v, int | float) for v in values):
+            return f'has something else than numbers in {field}'
         if not all(map(math.isfinite, values)):
             return f'has a number that is not finite in {field}'
-    if len(box) != 4 or min(box[2:]) < 0 or annotation.get('area', 0) < 0:
-        return f'has a negative size: bbox {box}, area {annotation.get("area")}'
+        if field == 'keypoints' and len(values) != length:
+            return (
+                f'has {len(values)} numbers in keypoints, that is {len(values) / 3:g} keypoints, '
+                f'but the config has {num_keypoints}'
+            )
+    box, area = annotation['bbox'], annotation['area']
+    if len(box) != 4 or min(box[2:]) < 0 or area < 0:
+        return f'has a negative size: bbox {box}, area {area}'
     return None
 
 
@@ -164,7 +212,7 @@ def check_images(paths: list[str]) -> None:
 
 
 def image_problem(path: str) -> str | None:
-    """What is wrong with an image file, as far as its first and last bytes tell."""
+    """What is wrong with an image file, as far as can be told without decoding it."""
     try:
         with open(path, 'rb') as file:
             first = file.read(2)
@@ -174,9 +222,19 @@ def image_problem(path: str) -> str | None:
         return f'cannot be read ({error.strerror})'
     if not first:
         return 'is empty'
-    if _LAST_BYTES.get(first, b'') not in last:
+    if _LAST_BYTES.get(first, b'') not in last and not decodes(path):
         return 'is truncated'
     return None
+
+
+def decodes(path: str) -> bool:
+    """Whether Pillow, which unlike OpenCV refuses truncated files, decodes an image."""
+    try:
+        with Image.open(path) as image:
+            image.load()
+    except OSError:
+        return False
+    return True
 
 
 def check_checkpoint(path: str, model: torch.nn.Module) -> None:
@@ -189,11 +247,15 @@ def check_checkpoint(path: str, model: torch.nn.Module) -> None:
     """
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
+        weights = content.get('state_dict', content)
     except OSError as error:
-        raise InputError(f'cannot read the checkpoint {path} ({error.strerror})') from error
-    except Exception as error:
-        raise InputError(f'{path} is not a checkpoint of plain weights ({error})') from error
-    weights = content.get('state_dict', content)
+        raise InputError(
+            f'cannot read the checkpoint {path} ({error.strerror}); give a file on this machine'
+        ) from error
+    except Exception as error:  # whatever unpickling a stranger's file ends in
+        raise InputError(
+            f'{path} is not a checkpoint of plain weights ({type(error).__name__})'
+        ) from error
     found = {name: tuple(w.shape) for name, w in weights.items() if torch.is_tensor(w)}
     wanted = {name: tuple(w.shape) for name, w in model.state_dict().items()}
     for shapes in (found, wanted):

@@ -1,8 +1,12 @@
-"""Which versions of the OpenMMLab packages directpose works with."""
+"""Which versions of other packages directpose works with."""
 
 import importlib
 
+from packaging.version import Version
+
 SUPPORTED = {  # at least, below
+    'numpy': ('1.25', '3'),  # numpy.dtypes
+    'torch': ('2.6', '3'),  # weights_only loading with a list of safe types
     'mmengine': ('0.10.3', '0.11.0'),
     'mmcv': ('2.0.1', '2.4.0'),
     'mmdet': ('3.2.0', '3.6.0'),
@@ -24,9 +28,7 @@ def check_dependencies() -> None:
             raise ImportError(
                 f'{needed}, which does not import ({error}); install it as the README says'
             ) from error
-        from mmengine.utils import digit_version
-
-        if not digit_version(low) <= digit_version(found) < digit_version(high):
+        if not Version(low) <= Version(found) < Version(high):
             raise ImportError(f'{needed}, but {found} is installed; see the README')
     try:
         importlib.import_module('mmcv.ops')

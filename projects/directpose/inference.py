@@ -6,6 +6,7 @@ import os
 import os.path as osp
 from collections.abc import Iterable
 
+import cv2
 import mmcv
 import numpy as np
 import torch
@@ -50,8 +51,6 @@ def load_model(config: str, checkpoint: str, device: str, options: dict | None =
     """
     cfg = Config.fromfile(config)
     cfg.merge_from_dict(options or {})
-    # Weights of the backbone's training would be overwritten.
-    cfg.model.backbone.init_cfg = None
     check_checkpoint(checkpoint, init_model(cfg.copy(), device='cpu'))
     return init_model(cfg, checkpoint, device=device)
 
@@ -67,7 +66,10 @@ def detect(model: nn.Module, path: str, score_thr: float) -> tuple[np.ndarray, P
     image = None if problem else mmcv.imread(path)
     if image is None:
         raise InputError(f'{path} {problem or "is not an image that OpenCV reads"}')
-    sample = inference_bottomup(model, image)[0]
+    try:
+        sample = inference_bottomup(model, image)[0]
+    except cv2.error as error:  # sides of more than 32767 pixels
+        raise InputError(f'{path} is more than OpenCV can resize ({error.err})') from error
     people = sample.pred_instances
     sample.pred_instances = people[people.bbox_scores > score_thr]
     return image[..., ::-1].copy(), sample

@@ -4,9 +4,15 @@ import json
 import cv2
 import numpy as np
 import pytest
-from directpose.datasets.synthetic import HEIGHTS, make_image, make_synthetic_set
+from directpose.datasets.synthetic import (
+    HEIGHTS,
+    annotate,
+    make_image,
+    make_synthetic_set,
+    project_points,
+)
 from directpose.datasets.synthetic_body import sample_body
-from directpose.datasets.synthetic_render import Canvas, draw_body, sample_clothes
+from directpose.datasets.synthetic_render import OBJECT, Canvas, draw_body, sample_clothes
 from directpose.errors import InputError
 
 
@@ -93,6 +99,35 @@ def test_a_drawn_body_owns_its_pixels():
     assert drawn.sum() > 500
     assert ((canvas.owners == 7) <= drawn).all()
     assert (canvas.owners[drawn] == 7).mean() > 0.8  # the rest is the soft outline
+
+
+def test_visibility_is_what_is_seen():
+    canvas = Canvas(np.zeros((300, 300, 3), np.uint8), *np.zeros((2, 300, 300), np.int32))
+    rng = np.random.default_rng(5)
+    bodies = (sample_body(rng) for _ in range(1000))
+    # Arms hang at the sides, so that nothing of the body covers its own joints.
+    body = next(b for b in bodies if b.facing[0] > 0.95 and np.ptp(b.keypoints[:, 0]) > 0.45)
+    draw_body(
+        canvas, body, lambda p: project_points(p, 250, (150, 130)), 250, 1, sample_clothes(rng)
+    )
+    keypoints = project_points(body.keypoints, 250, (150, 130))
+    before = annotate(canvas, 1, keypoints, body.facing)
+    assert before['area'] == (canvas.owners == 1).sum()
+    x, y = np.round(keypoints[9]).astype(int)
+    assert before['keypoints'][9 * 3 + 2] == before['keypoints'][14 * 3 + 2] == 2
+
+    canvas.owners[y - 3 : y + 4, x - 3 : x + 4] = OBJECT
+    after = annotate(canvas, 1, keypoints, body.facing)
+    changed = [
+        k for k in range(17) if after['keypoints'][3 * k + 2] != before['keypoints'][3 * k + 2]
+    ]
+    assert 9 in changed and after['keypoints'][9 * 3 + 2] == 1
+    assert after['keypoints'][14 * 3 + 2] == 2 and after['area'] < before['area']
+
+    away = annotate(canvas, 1, keypoints - [0, keypoints[14, 1] + 1], body.facing)
+    assert away['keypoints'][14 * 3 : 15 * 3] == [0, 0, 0]
+    turned = annotate(canvas, 1, keypoints, -body.facing)
+    assert turned['keypoints'][:3] == [0, 0, 0]
 
 
 def test_an_existing_folder_is_refused(tmp_path):

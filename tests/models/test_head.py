@@ -10,7 +10,9 @@ from builders import (
     random_feats,
     sample_of,
 )
+from directpose.errors import InputError
 from directpose.models import KeypointHeatmapHead
+from mmengine.config import Config
 from mmpose.registry import MODELS
 
 VARIANTS = dict(
@@ -112,11 +114,18 @@ def test_losses_are_float32_under_amp():
     head = build_head(loss_vis=VISIBILITY, loss_bbox=GIOU)
     heatmap_head = KeypointHeatmapHead(17, in_channels=32, feat_channels=32)
     samples = [sample_of(labels) for labels in BATCHES['people']]
-    feats = random_feats()
+    feats = [x.requires_grad_() for x in random_feats()]
+    seen = []
+    for branch in (head, heatmap_head):
+        for name, loss in branch.named_children():
+            if name.startswith('loss_'):
+                loss.register_forward_pre_hook(lambda _, args: seen.append(args[0].dtype))
     with torch.autocast('cpu', dtype=torch.bfloat16):
         assert head(feats)['cls_scores'][0].dtype == torch.bfloat16
         losses = head.loss(feats, samples) | heatmap_head.loss(feats[0], samples)
-    assert all(loss.dtype == torch.float32 for loss in losses.values())
+    assert len(seen) == 6 and set(seen) == {torch.float32}  # what the losses are computed from
+    sum(losses.values()).backward()
+    assert all(torch.isfinite(x.grad).all() for x in feats)
     exact = head.loss(feats, samples) | heatmap_head.loss(feats[0], samples)
     for name, loss in losses.items():
         torch.testing.assert_close(loss, exact[name], rtol=0.1, atol=0.02)
@@ -124,15 +133,20 @@ def test_losses_are_float32_under_amp():
 
 def test_l1_loss_is_the_formula():
     head = build_head(loss_kpt=dict(type='mmdet.L1Loss'))
-    labels = people((20, 30, 110, 200), labelled=5)
+    labels = people((20, 30, 110, 200), (150, 60, 200, 140))
+    labels.keypoints_visible[0, 5:] = 0
+    labels.keypoints_visible[1, 11:] = 0
     priors = head._priors(random_feats(batch=1))
     matched = head._assign(priors, labels)[None]
     where = (matched >= 0).nonzero(as_tuple=True)
     targets = head._targets(priors, [labels], matched, *where)
     kpt_feats = [torch.randn(1, 72, *size) for size in SIZES]
     offsets, _ = head.kpt_predictor(kpt_feats, *where)
-    error = (offsets - targets.offsets).abs()[:, :5].mean((1, 2))  # over labelled k and x, y
-    weight = targets.centernesses * 5
+    numbers = targets.keypoints_visible.sum(1).long()  # n_i
+    assert set(numbers.tolist()) == {5, 11}
+    errors = zip((offsets - targets.offsets).abs(), numbers, strict=True)
+    error = torch.stack([e[:n].mean() for e, n in errors])  # over labelled k, and x and y
+    weight = targets.centernesses * numbers
     expected = (weight * error).sum() / weight.sum()
     loss = head._keypoint_losses(kpt_feats, *where, targets)['loss_kpt']
     torch.testing.assert_close(loss, expected)
@@ -150,9 +164,22 @@ def test_initialisation():
             assert not param.any(), name
 
 
-def test_strides_and_ranges_must_agree():
-    with pytest.raises(ValueError, match='4 strides but 5 regress_ranges'):
+def test_bad_strides_are_named():
+    with pytest.raises(InputError, match='4 strides but 5 regress_ranges'):
         build_head(strides=(8, 16, 32, 64))
+    with pytest.raises(InputError, match='each must be twice the one before'):
+        build_head(strides=(4, 16, 32, 64, 128))
+
+
+def test_a_whole_detector_learns_from_an_empty_batch(root):
+    config = Config.fromfile(
+        root / 'configs/directpose/directpose_tiny_1xb8-12e_synthetic-256x320.py'
+    )
+    model = MODELS.build(config.model)
+    samples = [sample_of(people(), img_shape=(64, 96)) for _ in range(2)]
+    losses = model(torch.randn(2, 3, 64, 96), samples, mode='loss')
+    sum(losses.values()).backward()
+    assert [name for name, param in model.named_parameters() if param.grad is None] == []
 
 
 def test_heatmap_targets_at_the_borders():

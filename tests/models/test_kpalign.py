@@ -145,7 +145,7 @@ def test_samples_outside_the_map_are_zero():
     assert columns.min() >= 0 and columns.max() <= 3 and rows.min() >= 0 and rows.max() <= 3
 
 
-def test_half_precision_keeps_coordinates_exact():
+def test_half_precision_features_give_float32_coordinates():
     layer, feats = build(), feature_maps()
     with torch.autocast('cpu', dtype=torch.bfloat16):
         offsets, _ = layer(feats, *everywhere())

@@ -1,5 +1,6 @@
 """Drawing of the synthetic set: textured bodies over cluttered backgrounds."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import cv2
@@ -135,7 +136,7 @@ def capsule(start: np.ndarray, end: np.ndarray, r0: float, r1: float) -> np.ndar
     return np.concatenate([start - r0 * cap, end + r1 * cap])
 
 
-def draw_body(canvas: Canvas, body: Body, xy: np.ndarray, size: float, owner: int, clothes) -> None:
+def draw_body(canvas: Canvas, body: Body, xy: Callable, size: float, owner: int, clothes) -> None:
     """Draw a body, its farthest part first.
 
     Args:

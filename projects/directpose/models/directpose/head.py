@@ -6,6 +6,7 @@ Legend of dimensions:
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from mmcv.cnn import ConvModule
@@ -128,7 +129,7 @@ class DirectPoseHead(BaseDenseHead):
                 f'{len(strides)} strides but {len(regress_ranges)} regress_ranges: '
                 'DirectPoseHead needs one of each for every level'
             )
-        if any(2 * fine != coarse for fine, coarse in zip(strides, strides[1:], strict=False)):
+        if any(2 * fine != coarse for fine, coarse in pairwise(strides)):
             raise InputError(f'strides {list(strides)}: each must be twice the one before')
         self.num_classes = num_classes
         self.center_radius = center_radius
