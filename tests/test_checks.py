@@ -125,7 +125,7 @@ def test_broken_images_are_counted(tmp_path, synthetic_set):
 @pytest.fixture
 def config(root, synthetic_set, tmp_path):
     config = Config.fromfile(
-        root / 'configs/directpose/directpose_tiny_1xb8-12e_synthetic-256x320.py'
+        root / 'configs/directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py'
     )
     for split in ('train', 'val', 'test'):
         config[f'{split}_dataloader'].dataset.data_root = f'{synthetic_set}/'

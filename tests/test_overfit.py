@@ -8,7 +8,7 @@ from mmpose.registry import DATASETS, METRICS, MODELS
 
 def test_two_images_are_learnt_by_heart(root, synthetic_set, tmp_path):
     config = Config.fromfile(
-        root / 'configs/directpose/directpose_tiny_1xb8-12e_synthetic-256x320.py'
+        root / 'configs/directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py'
     )
     train = config.train_dataloader.dataset
     train.pipeline[2].update(short_side=(256, 256), long_side=320, crop_size=(320, 320))

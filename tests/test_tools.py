@@ -12,7 +12,7 @@ import pytest
 from pycocotools.coco import COCO
 
 ROOT = Path(__file__).resolve().parent.parent
-CONFIG = 'configs/directpose/directpose_tiny_1xb8-12e_synthetic-256x320.py'
+CONFIG = 'configs/directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py'
 
 
 def run(*command, **options):

@@ -9,6 +9,7 @@ AR, and pictures with the ground truth at the left and the predictions at the ri
 import argparse
 import os
 import os.path as osp
+import re
 import shutil
 import subprocess
 import sys
@@ -25,25 +26,37 @@ from mmpose.registry import DATASETS
 from tqdm import tqdm
 
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
-CONFIG = osp.join(ROOT, 'configs/directpose/directpose_tiny_1xb8-12e_synthetic-256x320.py')
+CONFIG = osp.join(ROOT, 'configs/directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py')
 METRICS = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR')
 
 
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--out', default='work_dirs/demo', help='folder to write to')
-    parser.add_argument('--num-train', type=int, default=1024, help='training images')
+    parser.add_argument('--num-train', type=int, default=2800, help='training images')
     parser.add_argument('--num-val', type=int, default=64, help='held-back images')
     parser.add_argument('--seed', type=int, default=0, help='of the set and of the training')
     parser.add_argument('--pictures', type=int, default=16, help='pictures to draw')
     return parser.parse_args(argv)
 
 
-def run_tool(name: str, *args: str) -> None:
-    """Run a tool of this folder; its own message says what went wrong."""
+def run_tool(name: str, log_file: str, *args: str) -> None:
+    """Run a tool of this folder: its progress is shown, all that it prints is in the log.
+
+    Raises:
+        InputError: it failed; its last line says why.
+    """
     command = [sys.executable, '-W', 'ignore', osp.join(ROOT, 'tools', name), *args]
-    if subprocess.run(command).returncode:
-        raise InputError(f'tools/{name} failed; see its last message above')
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    line = ''
+    with open(log_file, 'w', encoding='utf-8') as log, subprocess.Popen(command, **pipes) as tool:
+        for line in tool.stdout:
+            log.write(line)
+            progress = re.search(r'Epoch\((train|val|test)\).*?(eta: \S+|coco/AP: \S+)', line)
+            if progress:
+                print(re.sub(r'\s*(base_)?lr: \S+', '', progress[0]), flush=True)
+    if tool.returncode:
+        raise InputError(f'tools/{name} failed ({line.strip()}); see {log_file}')
 
 
 def data_options(data_root: str) -> list[str]:
@@ -110,6 +123,7 @@ def main(argv=None):
     work_dir, options = osp.join(out, 'train'), data_options(data_root)
     run_tool(
         'train.py',
+        osp.join(out, 'train.log'),
         CONFIG,
         '--work-dir',
         work_dir,
@@ -124,6 +138,7 @@ def main(argv=None):
     shutil.copyfile(last, checkpoint)
     run_tool(
         'test.py',
+        osp.join(out, 'test.log'),
         CONFIG,
         checkpoint,
         '--work-dir',

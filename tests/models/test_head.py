@@ -173,7 +173,7 @@ def test_bad_strides_are_named():
 
 def test_a_whole_detector_learns_from_an_empty_batch(root):
     config = Config.fromfile(
-        root / 'configs/directpose/directpose_tiny_1xb8-12e_synthetic-256x320.py'
+        root / 'configs/directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py'
     )
     model = MODELS.build(config.model)
     samples = [sample_of(people(), img_shape=(64, 96)) for _ in range(2)]

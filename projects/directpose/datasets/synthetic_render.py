@@ -78,7 +78,7 @@ def sample_clothes(rng: np.random.Generator) -> dict:
         torso=random_color(rng, (70, 160)),
         sides=sides,
         shoes=hsv(rng.uniform(0, 360), rng.uniform(0, 0.5), rng.uniform(0.05, 0.35)),
-        bare_arms=rng.random() < 0.35,
+        bare_arms=rng.random() < 0.25,
         pattern=[rng.choice(['plain', 'stripes', 'checks']) for _ in range(3)],
         period=rng.uniform(0.02, 0.05),
     )
@@ -242,5 +242,5 @@ def finish(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     picture = image.astype(np.float32) * rng.uniform(0.7, 1.25) + rng.uniform(-20, 20)
     if rng.random() < 0.4:
         picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 0.9))
-    picture += rng.normal(0, rng.uniform(1, 7), picture.shape)
+    picture += rng.normal(0, rng.uniform(1, 6), picture.shape)
     return picture.clip(0, 255).astype(np.uint8)

@@ -11,7 +11,7 @@ train_pipeline = [
     dict(type='IgnoreCrowds'),
     dict(
         type='RandomScaleCrop',
-        short_side=(208, 320),
+        short_side=(232, 296),
         long_side=400,
         crop_size=(256, 256)),
     dict(type='PseudoBoxes'),
@@ -25,7 +25,7 @@ val_pipeline = [
     dict(type='PackPoseInputs', meta_keys=_base_.meta_keys),
 ]
 train_dataloader = dict(
-    batch_size=8,
+    batch_size=4,
     num_workers=1,
     dataset=dict(
         data_root=data_root,
@@ -44,11 +44,23 @@ test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + 'annotations/val.json')
 test_evaluator = val_evaluator
 
+# model: people of up to 300 pixels, most of them predicted at the finest level
+model = dict(
+    backbone=dict(
+        num_stages=3,
+        strides=(1, 2, 2),
+        dilations=(1, 1, 1),
+        out_indices=(0, 1, 2)),
+    neck=dict(in_channels=[32, 64, 128], num_outs=3),
+    bbox_head=dict(
+        strides=[8, 16, 32],
+        regress_ranges=[(-1, 96), (96, 192), (192, float('inf'))]))
+
 # schedule
-max_epochs = 12
-train_cfg = dict(max_epochs=max_epochs, val_interval=4)
+max_epochs = 5
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(
-    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
+    optimizer=dict(type='AdamW', lr=3e-3, weight_decay=0.05),
     paramwise_cfg=dict(norm_decay_mult=0., bias_decay_mult=0.),
     clip_grad=dict(max_norm=10.))
 param_scheduler = [
@@ -60,4 +72,4 @@ param_scheduler = [
         by_epoch=True,
         convert_to_iter_based=True),
 ]
-auto_scale_lr = dict(base_batch_size=8)
+auto_scale_lr = dict(base_batch_size=4)
