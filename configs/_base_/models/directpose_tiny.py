@@ -1,51 +1,22 @@
-# A DirectPose of 3 million parameters for images of about 256 pixels, trained from scratch.
-num_keypoints = 17
-keypoint_groups = [(0, 1, 2, 3, 4), (5,), (7, 9), (6,), (8, 10), (11,),
-                   (13, 15), (12,), (14, 16)]
+_base_ = ['./directpose_r50_fpn.py']
 
+# 3 million parameters, for images of about 256 to 448 pixels, trained from scratch
 model = dict(
-    type='mmdet.DirectPose',
-    data_preprocessor=dict(
-        type='mmpose.PoseDataPreprocessor',
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        bgr_to_rgb=True,
-        pad_size_divisor=32),
     backbone=dict(
-        type='mmdet.ResNet',
         depth=18,
         stem_channels=16,
         base_channels=32,
-        num_stages=4,
-        out_indices=(0, 1, 2, 3),
+        frozen_stages=-1,
         norm_eval=False,
-        zero_init_residual=False),
-    neck=dict(
-        type='mmdet.FPN',
-        in_channels=[32, 64, 128, 256],
-        out_channels=64,
-        start_level=1,
-        add_extra_convs='on_output',
-        num_outs=4,
-        relu_before_extra_convs=True),
+        zero_init_residual=False,
+        init_cfg=None),
+    neck=dict(in_channels=[32, 64, 128, 256], out_channels=64, num_outs=4),
     bbox_head=dict(
-        type='mmdet.DirectPoseHead',
-        num_keypoints=num_keypoints,
         in_channels=64,
         feat_channels=64,
         stacked_convs=2,
         num_norm_groups=16,
         strides=[8, 16, 32, 64],
         regress_ranges=[(-1, 48), (48, 96), (96, 192), (192, float('inf'))],
-        kpt_predictor=dict(
-            type='mmdet.KPAlign',
-            groups=keypoint_groups,
-            group_channels=16)),
-    heatmap_head=dict(
-        type='mmdet.KeypointHeatmapHead',
-        num_keypoints=num_keypoints,
-        in_channels=64,
-        feat_channels=32,
-        num_norm_groups=8),
-    test_cfg=dict(
-        score_thr=0.05, nms_pre=1000, iou_thr=0.6, max_per_img=100))
+        kpt_predictor=dict(group_channels=16)),
+    heatmap_head=dict(in_channels=64, feat_channels=32, num_norm_groups=8))

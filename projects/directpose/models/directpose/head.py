@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from mmcv.cnn import ConvModule
 from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
 from mmdet.models.task_modules.prior_generators import MlvlPointGenerator
 from mmdet.registry import MODELS
@@ -22,42 +21,9 @@ from ...errors import InputError
 from ..pose_output import to_original_pixels
 from .keypoint_coder import decode_boxes, decode_keypoints, enclosing_boxes, encode_keypoints
 from .point_assigner import assign_points, box_distances, centerness_targets
+from .tower import Tower
 
 INF = float('inf')
-
-
-class Tower(nn.Sequential):
-    """Stacked 3x3 convolutions with bias, GroupNorm and ReLU, shared over the levels.
-
-    Args:
-        in_channels, channels: of the input and of all outputs.
-        num_norm_groups: groups of the normalisation.
-        conv_groups: groups of all convolutions but the first, which is dense.
-        stacked_convs: number of convolutions.
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        num_norm_groups: int,
-        conv_groups: int = 1,
-        stacked_convs: int = 4,
-    ) -> None:
-        super().__init__(
-            *(
-                ConvModule(
-                    in_channels if i == 0 else channels,
-                    channels,
-                    3,
-                    padding=1,
-                    groups=1 if i == 0 else conv_groups,
-                    bias=True,
-                    norm_cfg=dict(type='GN', num_groups=num_norm_groups),
-                )
-                for i in range(stacked_convs)
-            )
-        )
 
 
 @MODELS.register_module()
