@@ -33,7 +33,7 @@ METRICS = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR')
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--out', default='work_dirs/demo', help='folder to write to')
-    parser.add_argument('--num-train', type=int, default=2800, help='training images')
+    parser.add_argument('--num-train', type=int, default=3000, help='training images')
     parser.add_argument('--num-val', type=int, default=64, help='held-back images')
     parser.add_argument('--seed', type=int, default=0, help='of the set and of the training')
     parser.add_argument('--pictures', type=int, default=16, help='pictures to draw')

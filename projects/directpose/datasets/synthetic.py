@@ -32,7 +32,7 @@ from .synthetic_render import (
 SIDED = ('eye', 'ear', 'shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')
 KEYPOINTS = ['nose'] + [f'{side}_{name}' for name in SIDED for side in ('left', 'right')]
 SHAPES = ((256, 256), (240, 288), (288, 240), (224, 304))  # (h, w)
-HEIGHTS = (84, 300)  # of the standing body, in pixels
+HEIGHTS = (96, 300)  # of the standing body, in pixels
 MIN_VISIBLE = 0.4  # the share of what is seen of a person that the next one must leave
 
 

@@ -95,7 +95,7 @@ def sample_body(rng: np.random.Generator) -> Body:
 
 def sample_arm(rng: np.random.Generator) -> tuple[float, float, float]:
     """Angles of an arm, in degrees: mostly hanging, else raised to any height."""
-    if rng.random() < 0.75:
+    if rng.random() < 0.82:
         return abs(rng.normal(10, 10)), rng.normal(0, 16), abs(rng.normal(10, 20))
     return rng.uniform(20, 155), rng.normal(0, 15), abs(rng.normal(20, 28))
 
