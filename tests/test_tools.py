@@ -208,7 +208,7 @@ def test_images_of_all_kinds_are_read_as_opencv_reads_them(tmp_path, trained):
         ('train_dataloader.dataset.ann_file=annotations/nowhere.json', 'cannot read'),
         ('train_dataloader.dataset.data_prefix.img=nowhere/', '8 of 8 images cannot be used'),
         ('model.bbox_head.kpt_predictor.groups=[[0,1]]', 'miss [2, 3, 4, 5'),
-        ('model.bbox_head.num_keypoints=14', 'predicts 14 keypoints, but the metainfo'),
+        ('model.bbox_head.num_keypoints=14', 'num_keypoints is 14, but model.heatmap_head'),
     ],
 )
 def test_train_tells_what_is_wrong(synthetic_set, tmp_path, change, words):

@@ -42,4 +42,5 @@ model = dict(
     neck=dict(in_channels=[32, 64, 128], num_outs=3),
     bbox_head=dict(
         strides=[8, 16, 32],
-        regress_ranges=[(-1, 96), (96, 192), (192, float('inf'))]))
+        regress_ranges=[(-1, 96), (96, 192), (192, float('inf'))]),
+    test_cfg=dict(iou_thr=0.4))
