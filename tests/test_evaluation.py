@@ -8,6 +8,7 @@ import torch
 from builders import TEST_CFG, build_head
 from directpose.models import DirectPose
 from directpose.models.directpose.keypoint_coder import encode_keypoints
+from directpose.models.directpose.pyramid import Locations
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmpose.registry import DATASETS, METRICS
@@ -54,12 +55,17 @@ class GroundTruthKeypoints(torch.nn.Module):
 
     def __init__(self, offsets):
         super().__init__()
-        self.offsets = offsets  # point index -> (K, 2), in strides
+        self.offsets = offsets  # (level, column, row) -> (K, 2), in strides
 
-    def forward(self, feats, batch_inds, point_inds):
-        offsets = [self.offsets[p] for p in point_inds.tolist()]
+    def forward(self, feats, where):
+        offsets = [self.offsets[place] for place in places_of(where)]
         offsets = torch.stack(offsets) if offsets else torch.zeros(0, 17, 2)
         return offsets, offsets[..., :0]
+
+
+def places_of(where):
+    """(level, column, row) of each location."""
+    return [tuple(p) for p in torch.cat([where.levels[:, None], where.cells], 1).tolist()]
 
 
 def perfect_outputs(head, keypoints, input_shape):
@@ -82,7 +88,9 @@ def perfect_outputs(head, keypoints, input_shape):
     scores[list(offsets)] = 10.0
     parts = scores.split([h * w for h, w in sizes])
     maps = [part.reshape(1, 1, *size) for part, size in zip(parts, sizes, strict=True)]
-    head.kpt_predictor = GroundTruthKeypoints(offsets)
+    points = torch.tensor(list(offsets))
+    places = places_of(Locations.of_points(torch.zeros_like(points), points, sizes))
+    head.kpt_predictor = GroundTruthKeypoints(dict(zip(places, offsets.values(), strict=True)))
     return dict(cls_scores=maps, centernesses=maps, kpt_feats=maps)
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from builders import VISIBILITY, build_head, people, sample_of
 from directpose.models import KeypointHeatmapHead
+from directpose.models.directpose.pyramid import Locations
 from mmengine.structures import InstanceData
 
 LEVELS = range(5)
@@ -81,11 +82,13 @@ def samples(golden):
 
 
 def all_points(feats):
-    """Image and flat index of every location of a batch."""
-    batch, num_points = len(feats[0]), sum(x[0, 0].numel() for x in feats)
-    return (
+    """Every location of a batch."""
+    batch, sizes = len(feats[0]), [tuple(x.shape[-2:]) for x in feats]
+    num_points = sum(h * w for h, w in sizes)
+    return Locations.of_points(
         torch.arange(batch).repeat_interleave(num_points),
         torch.arange(num_points).repeat(batch),
+        sizes,
     )
 
 
@@ -98,7 +101,7 @@ def test_raw_outputs(heads, feats, golden):
     for level in LEVELS:
         close(outs['cls_scores'][level], golden[f'cls_{level}'], 1e-4)
         close(outs['centernesses'][level], golden[f'ctr_{level}'], 1e-4)
-    offsets, vis_preds = heads[0].kpt_predictor(outs['kpt_feats'], *all_points(feats))
+    offsets, vis_preds = heads[0].kpt_predictor(outs['kpt_feats'], all_points(feats))
     expected = [golden[f'kpt_{level}'].flatten(2) for level in LEVELS]
     expected = torch.cat(expected, 2).transpose(1, 2).reshape(-1, 17, 3)
     close(torch.cat([offsets, vis_preds], -1), expected, 1e-4)

@@ -12,6 +12,7 @@ from builders import (
 )
 from directpose.errors import InputError
 from directpose.models import KeypointHeatmapHead
+from directpose.models.directpose.pyramid import Locations
 from mmengine.config import Config
 from mmpose.registry import MODELS
 
@@ -110,6 +111,21 @@ def test_several_classes_are_suppressed_apart():
     assert set(found.labels.tolist()) == {0, 1, 2}
 
 
+def test_levels_without_candidates_are_not_computed():
+    """With centerness on the cls tower; the people are those of the levels that are left."""
+    head, feats = build_head(), random_feats()
+    samples = [sample_of(people()).metainfo for _ in range(2)]
+    with torch.no_grad():
+        outs = head(feats)
+        for score in outs['cls_scores'][:2]:
+            score[:] = -20
+        sizes = []
+        head.kpt_tower.register_forward_hook(lambda _, args, out: sizes.append(out.shape[-2:]))
+        found = head.predict_by_feat(outs, samples)
+    assert sorted(map(tuple, sizes)) == sorted(SIZES[1:])  # one level finer than the third
+    assert all(len(people) for people in found)
+
+
 def test_losses_are_float32_under_amp():
     head = build_head(loss_vis=VISIBILITY, loss_bbox=GIOU)
     heatmap_head = KeypointHeatmapHead(17, in_channels=32, feat_channels=32)
@@ -138,17 +154,18 @@ def test_l1_loss_is_the_formula():
     labels.keypoints_visible[1, 11:] = 0
     priors = head._priors(random_feats(batch=1))
     matched = head._assign(priors, labels)[None]
-    where = (matched >= 0).nonzero(as_tuple=True)
-    targets = head._targets(priors, [labels], matched, *where)
+    points = (matched >= 0).nonzero(as_tuple=True)
+    targets = head._targets(priors, [labels], matched, *points)
+    where = Locations.of_points(*points, SIZES)
     kpt_feats = [torch.randn(1, 72, *size) for size in SIZES]
-    offsets, _ = head.kpt_predictor(kpt_feats, *where)
+    offsets, _ = head.kpt_predictor(kpt_feats, where)
     numbers = targets.keypoints_visible.sum(1).long()  # n_i
     assert set(numbers.tolist()) == {5, 11}
     errors = zip((offsets - targets.offsets).abs(), numbers, strict=True)
     error = torch.stack([e[:n].mean() for e, n in errors])  # over labelled k, and x and y
     weight = targets.centernesses * numbers
     expected = (weight * error).sum() / weight.sum()
-    loss = head._keypoint_losses(kpt_feats, *where, targets)['loss_kpt']
+    loss = head._keypoint_losses(kpt_feats, where, targets)['loss_kpt']
     torch.testing.assert_close(loss, expected)
 
 

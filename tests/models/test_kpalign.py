@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from builders import COCO_GROUPS
 from directpose.models import KeypointConv, KPAlign
-from directpose.models.directpose.kpalign import bilinear_corners
+from directpose.models.directpose.pyramid import LazyMaps, Locations
 
 SIZES = ((8, 12), (4, 6), (2, 3))
 STRIDES = (8, 16, 32)
@@ -31,9 +31,10 @@ def feature_maps(batch=2, channels=24, dtype=torch.float32):
 
 
 def everywhere(batch=2):
-    return (
+    return Locations.of_points(
         torch.arange(batch).repeat_interleave(LOCATION_COUNT),
         torch.arange(LOCATION_COUNT).repeat(batch),
+        SIZES,
     )
 
 
@@ -84,7 +85,7 @@ def dense_kpalign(layer, feats, sources):
 )
 def test_pointwise_equals_dense(source_levels, sources):
     layer, feats = build(source_levels, dtype=torch.float64), feature_maps(dtype=torch.float64)
-    offsets, extras = layer(feats, *everywhere())
+    offsets, extras = layer(feats, everywhere())
     pointwise = torch.cat([offsets, extras], -1)
     dense = dense_kpalign(layer, feats, sources).flatten(0, 1)
     torch.testing.assert_close(pointwise, dense, atol=1e-5, rtol=0)
@@ -99,17 +100,16 @@ def test_pointwise_equals_dense(source_levels, sources):
 
 def test_pointwise_equals_dense_in_float32():
     layer, feats = build(), feature_maps()
-    offsets, extras = layer(feats, *everywhere())
+    offsets, extras = layer(feats, everywhere())
     dense = dense_kpalign(layer, feats, [[0] * 3, [0] * 3, [1] * 3]).flatten(0, 1)
     torch.testing.assert_close(torch.cat([offsets, extras], -1), dense, atol=1e-5, rtol=1e-5)
 
 
 def test_some_locations_are_rows_of_all():
     layer, feats = build(), feature_maps()
-    batch_inds, point_inds = everywhere()
     chosen = torch.tensor([100, 3, 3, 250])
-    offsets, extras = layer(feats, batch_inds[chosen], point_inds[chosen])
-    all_offsets, all_extras = layer(feats, batch_inds, point_inds)
+    offsets, extras = layer(feats, Locations(*(values[chosen] for values in everywhere())))
+    all_offsets, all_extras = layer(feats, everywhere())
     torch.testing.assert_close(offsets, all_offsets[chosen])
     torch.testing.assert_close(extras, all_extras[chosen])
 
@@ -120,37 +120,50 @@ def test_gradcheck():
     feats = [
         torch.randn(1, 8, *s, dtype=torch.float64, requires_grad=True) for s in ((4, 6), (2, 3))
     ]
-    batch_inds, point_inds = torch.zeros(3, dtype=torch.long), torch.tensor([9, 26, 29])
+    where = Locations.of_points(torch.zeros(3, dtype=torch.long), torch.tensor([9, 26, 29]), ((4, 6), (2, 3)))
 
     def outputs(*maps):
-        return layer(maps, batch_inds, point_inds)
+        return layer(maps, where)
 
     assert torch.autograd.gradcheck(outputs, feats)
 
 
 def test_no_location_still_reaches_every_parameter():
     layer, feats = build(), feature_maps()
-    none = torch.zeros(0, dtype=torch.long)
-    offsets, extras = layer(feats, none, none)
+    nowhere = Locations(*(values[:0] for values in everywhere()))
+    offsets, extras = layer(feats, nowhere)
     assert offsets.shape == (0, 6, 2) and extras.shape == (0, 6, 1)
     (offsets.sum() + extras.sum()).backward()
     assert all(p.grad is not None and not p.grad.any() for p in layer.parameters())
 
 
-def test_samples_outside_the_map_are_zero():
-    size = torch.tensor(4)
-    positions = torch.tensor([[-1.5, 2], [4.2, 2], [1e9, -1e9], [-0.5, 0], [3.25, 3.0]])
-    columns, rows, weights = bilinear_corners(positions, size.expand(5), size.expand(5))
-    torch.testing.assert_close(weights.sum(-1), torch.tensor([0, 0, 0, 0.5, 0.75]))
-    assert columns.min() >= 0 and columns.max() <= 3 and rows.min() >= 0 and rows.max() <= 3
+@pytest.mark.parametrize('shift', [20.0, -20.0, 1e30])
+def test_samples_outside_the_map_are_zero(shift):
+    layer, feats = build(), feature_maps()
+    torch.nn.init.zeros_(layer.locator.weight)
+    torch.nn.init.constant_(layer.locator.bias, shift)
+    _, extras = layer(feats, everywhere())
+    biases = [predictor.bias[2::3] for predictor in layer.predictors]
+    expected = torch.cat(biases)[layer.keypoint_order]
+    torch.testing.assert_close(extras[..., 0], expected.expand(len(extras), -1))
+
+
+def test_levels_that_no_location_needs_are_not_computed():
+    layer, feats, asked = build(source_levels='finer'), feature_maps(), []
+    maps = LazyMaps(lambda level: asked.append(level) or feats[level], range(3))
+    where = everywhere()
+    coarse = Locations(*(values[where.levels == 2] for values in where))
+    offsets, _ = layer(maps, coarse)
+    assert sorted(asked) == [1, 2]  # where they are, and where they are sampled
+    torch.testing.assert_close(offsets, layer(feats, where)[0][where.levels == 2])
 
 
 def test_half_precision_features_give_float32_coordinates():
     layer, feats = build(), feature_maps()
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        offsets, _ = layer(feats, *everywhere())
+        offsets, _ = layer(feats, everywhere())
     assert offsets.dtype == torch.float32
-    exact, _ = layer(feats, *everywhere())
+    exact, _ = layer(feats, everywhere())
     assert (offsets - exact).abs().mean() < 0.1
 
 
@@ -175,8 +188,9 @@ def test_bad_source_levels_are_named(source_levels):
         KPAlign(COCO_GROUPS, 17, source_levels=source_levels)
 
 
-def test_keypoint_conv_reads_its_map():
+def test_keypoint_conv_is_a_convolution():
     layer, feats = KeypointConv(24, 6, with_visibility=True), feature_maps()
-    offsets, extras = layer(feats, torch.tensor([1]), torch.tensor([8 * 12 + 6 + 2]))
-    expected = layer.conv(feats[1])[1, :, 1, 2].reshape(6, 3)
-    torch.testing.assert_close(torch.cat([offsets, extras], -1)[0], expected)
+    offsets, extras = layer(feats, everywhere())
+    expected = torch.cat([layer.conv(x).flatten(2) for x in feats], 2).transpose(1, 2)
+    expected = expected.reshape(-1, 6, 3)
+    torch.testing.assert_close(torch.cat([offsets, extras], -1), expected)

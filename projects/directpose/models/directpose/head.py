@@ -21,6 +21,7 @@ from ...errors import InputError
 from ..pose_output import to_original_pixels
 from .keypoint_coder import decode_boxes, decode_keypoints, enclosing_boxes, encode_keypoints
 from .point_assigner import assign_points, box_distances, centerness_targets
+from .pyramid import LazyMaps, Locations
 from .tower import Tower
 
 INF = float('inf')
@@ -127,19 +128,19 @@ class DirectPoseHead(BaseDenseHead):
             self.bbox_tower = Tower(in_channels, feat_channels, num_norm_groups, **towers)
             self.conv_bbox = nn.Conv2d(feat_channels, 4, 3, padding=1)
 
-    def forward(self, feats: Sequence[Tensor]) -> dict[str, list[Tensor]]:
-        """Compute the maps of all levels.
+    def forward(self, feats: Sequence[Tensor]) -> dict[str, Sequence[Tensor]]:
+        """Compute the maps of the levels, those of the keypoints where they are asked for.
 
         Args:
             feats: feature maps (B, C_in, H_l, W_l), finest level first.
 
         Returns:
             ``cls_scores`` (B, C, H_l, W_l) and ``centernesses`` (B, 1, H_l, W_l), logits;
-            ``kpt_feats``, what the keypoint predictor reads; with the box branch also
+            ``kpt_feats``, what the keypoint predictor reads, lazy; with the box branch also
             ``bbox_preds`` (B, 4, H_l, W_l), distances to the sides (l, t, r, b) in strides.
         """
         cls_feats = [self.cls_tower(x) for x in feats]
-        kpt_feats = [self.kpt_tower(x) for x in feats]
+        kpt_feats = LazyMaps(self.kpt_tower, feats)
         centerness_feats = kpt_feats if self.centerness_on_kpt else cls_feats
         outs = dict(
             cls_scores=[self.conv_cls(x) for x in cls_feats],
@@ -164,7 +165,7 @@ class DirectPoseHead(BaseDenseHead):
         return self.loss_by_feat(self(x), [s.gt_instance_labels for s in batch_data_samples])
 
     def loss_by_feat(
-        self, outs: dict[str, list[Tensor]], batch_labels: list[InstanceData]
+        self, outs: dict[str, Sequence[Tensor]], batch_labels: list[InstanceData]
     ) -> dict[str, Tensor]:
         """Losses from the maps of :meth:`forward` and the labels of the B images, in float32."""
         cls_scores = flatten_levels(outs['cls_scores'])  # (B, P, C)
@@ -183,7 +184,8 @@ class DirectPoseHead(BaseDenseHead):
                 centernesses, targets.centernesses, avg_factor=num_pos
             ),
         )
-        losses.update(self._keypoint_losses(outs['kpt_feats'], batch_inds, point_inds, targets))
+        where = Locations.of_points(batch_inds, point_inds, map_sizes(outs['cls_scores']))
+        losses.update(self._keypoint_losses(outs['kpt_feats'], where, targets))
         if 'bbox_preds' in outs:
             distances = flatten_levels(outs['bbox_preds'])[batch_inds, point_inds]
             boxes = decode_boxes(distances, targets.points, targets.strides)
@@ -195,9 +197,9 @@ class DirectPoseHead(BaseDenseHead):
             )
         return losses
 
-    def _keypoint_losses(self, kpt_feats, batch_inds, point_inds, targets) -> dict[str, Tensor]:
+    def _keypoint_losses(self, kpt_feats, where: Locations, targets) -> dict[str, Tensor]:
         """Losses of the keypoints, and of their visibility, at the N positives."""
-        offsets, vis_preds = self.kpt_predictor(kpt_feats, batch_inds, point_inds)
+        offsets, vis_preds = self.kpt_predictor(kpt_feats, where)
         labelled = targets.keypoints_visible  # (N, K), 0 or 1
         weights = (targets.centernesses[:, None] * labelled)[..., None].expand_as(offsets)
         # Per location: centerness times labelled keypoints; the mean over x and y is the 2.
@@ -215,8 +217,9 @@ class DirectPoseHead(BaseDenseHead):
 
     def _priors(self, maps: Sequence[Tensor]) -> Tensor:
         """Locations of all levels: (P, 4) = (x, y, stride, stride), in pixels, float32."""
-        sizes = [x.shape[-2:] for x in maps]
-        priors = self.prior_generator.grid_priors(sizes, device=maps[0].device, with_stride=True)
+        priors = self.prior_generator.grid_priors(
+            map_sizes(maps), device=maps[0].device, with_stride=True
+        )
         return torch.cat(priors)
 
     @torch.no_grad()
@@ -266,7 +269,7 @@ class DirectPoseHead(BaseDenseHead):
         return self.predict_by_feat(self(x), batch_img_metas, rescale)
 
     def predict_by_feat(
-        self, outs: dict[str, list[Tensor]], batch_img_metas: list[dict], rescale: bool = False
+        self, outs: dict[str, Sequence[Tensor]], batch_img_metas: list[dict], rescale: bool = False
     ) -> list[InstanceData]:
         """Turn the maps of :meth:`forward` into people.
 
@@ -282,9 +285,10 @@ class DirectPoseHead(BaseDenseHead):
             ``keypoint_scores`` (N, K) and ``keypoints_visible`` (N, K).
         """
         candidates = self._candidates(outs)
-        offsets, vis_preds = self.kpt_predictor(
-            outs['kpt_feats'], candidates.batch_inds, candidates.point_inds
+        where = Locations.of_points(
+            candidates.batch_inds, candidates.point_inds, map_sizes(outs['cls_scores'])
         )
+        offsets, vis_preds = self.kpt_predictor(outs['kpt_feats'], where)
         priors = self._priors(outs['cls_scores'])[candidates.point_inds]
         points, strides = priors[:, :2], priors[:, 2]
         candidates.keypoints = decode_keypoints(offsets, points, strides)
@@ -306,7 +310,7 @@ class DirectPoseHead(BaseDenseHead):
             results.append(to_original_pixels(people, meta) if rescale else people)
         return results
 
-    def _candidates(self, outs: dict[str, list[Tensor]]) -> InstanceData:
+    def _candidates(self, outs: dict[str, Sequence[Tensor]]) -> InstanceData:
         """The ``nms_pre`` best of each image and level that are above ``score_thr``."""
         found, start = [], 0
         for cls_score, centerness in zip(outs['cls_scores'], outs['centernesses'], strict=True):
@@ -336,6 +340,11 @@ class DirectPoseHead(BaseDenseHead):
         people = people[keep[: self.test_cfg['max_per_img']]]
         del people.batch_inds, people.point_inds
         return people
+
+
+def map_sizes(maps: Sequence[Tensor]) -> list[tuple[int, int]]:
+    """(H, W) of each map."""
+    return [tuple(x.shape[-2:]) for x in maps]
 
 
 def flatten_levels(maps: Sequence[Tensor]) -> Tensor:

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor, nn
+
+from .pyramid import CellRows, Locations, maps_of_levels
 
 
 @MODELS.register_module()
@@ -32,11 +35,11 @@ class KeypointConv(nn.Module):
         self.point_channels = 3 if with_visibility else 2
         self.conv = nn.Conv2d(in_channels, num_keypoints * self.point_channels, 3, padding=1)
 
-    def forward(
-        self, feats: Sequence[Tensor], batch_inds: Tensor, point_inds: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, feats: Sequence[Tensor], where: Locations) -> tuple[Tensor, Tensor]:
         """As :meth:`KPAlign.forward`: offsets (N, K, 2) in strides, extras (N, K, c - 2)."""
-        maps = torch.cat([self.conv(x).flatten(2) for x in feats], 2)  # (B, K * c, P)
-        preds = maps[batch_inds, :, point_inds].unflatten(1, (-1, self.point_channels))
+        cells = CellRows.of(maps_of_levels(feats, where.levels), len(feats))
+        seen = cells.neighbourhoods(where).transpose(1, 2)  # (N, C, 9), as the weights
+        preds = F.linear(seen.flatten(1), self.conv.weight.flatten(1), self.conv.bias)
+        preds = preds.unflatten(1, (-1, self.point_channels))
         preds = preds.float() if preds.dtype in (torch.half, torch.bfloat16) else preds
         return preds[..., :2], preds[..., 2:]

@@ -1,8 +1,8 @@
 """Keypoint Alignment (KPAlign), evaluated only at the locations that are used.
 
 Legend of dimensions:
-    B images, L levels, P locations of all levels, C channels of the keypoint tower,
-    K keypoints, M keypoint groups, Cg channels per group, N used locations.
+    B images, L levels, C channels of the keypoint tower, K keypoints, M keypoint groups,
+    Cg channels per group, N used locations.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from ...errors import InputError
-from .pyramid import PyramidIndex
+from .pyramid import CellRows, Locations, maps_of_levels
 
 # How many levels finer a group is sampled than predicted, as far as there are finer ones.
 SOURCE_LEVELS = {'same': 0, 'finer': 1, 'finest': 1000}
@@ -42,35 +42,21 @@ def check_groups(groups: Sequence[Sequence[int]], num_keypoints: int) -> None:
         )
 
 
-def bilinear_corners(
-    positions: Tensor, widths: Tensor, heights: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+def bilinear_corners(positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Split sampling positions into the four surrounding cells and their weights.
-
-    A cell outside the map counts as 0, so its weight is 0.
 
     Args:
         positions (..., 2): (x, y) in cells; an integer position is a cell's centre.
-        widths (...): width of the map that each position refers to, in cells.
-        heights (...): height of that map.
 
     Returns:
-        columns (..., 4) and rows (..., 4), long and inside the map, and weights (..., 4).
+        columns (..., 4) and rows (..., 4), long, perhaps outside the map, and weights (..., 4).
     """
-    size = torch.stack((widths, heights), -1)
-    # One cell outside is as good as any further, and keeps the integers small.
-    positions = torch.minimum(positions, size.to(positions)).clamp(min=-1)
     low = positions.detach().floor()
-    frac = positions - low
-    (x0, y0), (fx, fy) = low.long().unbind(-1), frac.unbind(-1)
+    (x0, y0), (fx, fy) = low.long().unbind(-1), (positions - low).unbind(-1)
     columns = torch.stack((x0, x0 + 1, x0, x0 + 1), -1)
     rows = torch.stack((y0, y0, y0 + 1, y0 + 1), -1)
     weights = torch.stack(((1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy), -1)
-    last_column, last_row = widths[..., None] - 1, heights[..., None] - 1
-    inside = (columns >= 0) & (columns <= last_column) & (rows >= 0) & (rows <= last_row)
-    columns = torch.minimum(columns, last_column).clamp(min=0)
-    rows = torch.minimum(rows, last_row).clamp(min=0)
-    return columns, rows, weights * inside
+    return columns, rows, weights
 
 
 @MODELS.register_module()
@@ -83,8 +69,8 @@ class KPAlign(nn.Module):
     the ratio of the strides of that level and of the level the features are read from. The
     stride doubles from each level to the next.
 
-    The locator and the sampler are convolutions over whole levels; everything else happens at
-    the N locations asked for only. A group is sampled at ``r * (cell + base) + r // 2`` of
+    The sampler is a convolution over whole levels, of those levels that the N locations asked
+    for need; everything else happens at these locations only. A group is sampled at ``r * (cell + base) + r // 2`` of
     its source level. The true centre would be ``(r - 1) / 2``; ``r // 2`` is what the
     reference program does and what weights trained with it expect.
 
@@ -151,30 +137,25 @@ class KPAlign(nn.Module):
         for name, table in tables.items():
             self.register_buffer(name, torch.tensor(table), persistent=False)
 
-    def forward(
-        self, feats: Sequence[Tensor], batch_inds: Tensor, point_inds: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Predict the keypoints seen from the N locations.
+    def forward(self, feats: Sequence[Tensor], where: Locations) -> tuple[Tensor, Tensor]:
+        """Predict the keypoints seen from N locations.
 
         Args:
-            feats: output of the keypoint tower, (B, C, H_l, W_l) for each level.
-            batch_inds (N,): image of each location.
-            point_inds (N,): its index among the P locations of all levels, finest level first,
-                row by row.
+            feats: output of the keypoint tower, (B, C, H_l, W_l) for each level; levels that the
+                locations do not need are not touched.
+            where: the locations.
 
         Returns:
             offsets (N, K, 2): location -> keypoint, (x, y), in strides of the location's level;
             extras (N, K, c - 2): visibility logits, if there are any. Both float32 or wider.
         """
-        index = PyramidIndex.of(feats)
-        bases = self._locate(feats, batch_inds, point_inds)
-        levels, cells = index.level_and_cell(point_inds)
-        sources = (levels[:, None] - self.levels_finer).clamp(min=0)  # (N, M)
-        ratios = 2 ** (levels[:, None] - sources)  # (N, M)
+        bases = self._locate(feats, where)
+        sources = (where.levels[:, None] - self.levels_finer).clamp(min=0)  # (N, M)
+        ratios = 2 ** (where.levels[:, None] - sources)  # (N, M)
 
         r = ratios[..., None]
-        positions = r * cells[:, None] + r * bases + r // 2  # (N, M, 2)
-        sampled = self._sample(feats, index, batch_inds, sources, positions)  # (N, M, Cg)
+        positions = r * where.cells[:, None] + r * bases + r // 2  # (N, M, 2)
+        sampled = self._sample(feats, where.batch_inds, sources, positions)  # (N, M, Cg)
         preds = torch.cat(
             [predict(sampled[:, g]) for g, predict in enumerate(self.predictors)], 1
         ).to(bases.dtype)
@@ -184,32 +165,37 @@ class KPAlign(nn.Module):
         of_group = self.keypoint_group
         return bases[:, of_group] + offsets / ratios[:, of_group, None], extras
 
-    def _locate(self, feats, batch_inds, point_inds) -> Tensor:
-        """Base of each group at the locations: (N, M, 2), (x, y), in strides."""
-        maps = torch.cat([self.locator(x).flatten(2) for x in feats], 2)  # (B, 2M, P)
-        bases = maps[batch_inds, :, point_inds].unflatten(1, (self.num_groups, 2))
-        # Half precision cannot address the cells of a large map.
-        return bases.float() if bases.dtype in (torch.half, torch.bfloat16) else bases
+    def _locate(self, feats: Sequence[Tensor], where: Locations) -> Tensor:
+        """Base of each group at the locations: (N, M, 2), (x, y), in strides.
 
-    def _sample(self, feats, index, batch_inds, sources, positions) -> Tensor:
+        The locator's convolution has two outputs a group: at N places it is a small product.
+        """
+        cells = CellRows.of(maps_of_levels(feats, where.levels), len(feats))
+        seen = cells.neighbourhoods(where).unflatten(2, (self.num_groups, -1))  # (N, 9, M, Cg)
+        weight = self.locator.weight.flatten(2).unflatten(0, (self.num_groups, 2))
+        bases = torch.einsum('ntgc,goct->ngo', seen, weight.to(seen.dtype))
+        # Half precision cannot address the cells of a large map.
+        bases = bases.float() if bases.dtype in (torch.half, torch.bfloat16) else bases
+        return bases + self.locator.bias.unflatten(0, (self.num_groups, 2)).to(bases.dtype)
+
+    def _sample(self, feats, batch_inds, sources, positions) -> Tensor:
         """Read the sampler's features: (N, M, Cg).
 
         With one row for each cell and group, a bilinear sample is a weighted sum of four rows.
         """
-        rows_of_cells = torch.cat(
-            [self.sampler(x).permute(0, 2, 3, 1).flatten(1, 2) for x in feats], 1
-        )  # (B, P, C)
-        table = rows_of_cells.reshape(-1, self.group_channels)  # (B * P * M, Cg)
-        columns, rows, weights = bilinear_corners(
-            positions, index.widths[sources], index.heights[sources]
-        )
-        cells = index.flatten(sources[..., None], columns, rows)  # (N, M, 4)
-        cells = cells + batch_inds[:, None, None] * index.num_points
-        groups = torch.arange(self.num_groups, device=cells.device)[:, None]
+        maps = {i: self.sampler(x) for i, x in maps_of_levels(feats, sources).items()}
+        cells = CellRows.of(maps, len(feats))
+        # One cell outside is as good as any further, and keeps the integers small.
+        limits = cells.sizes[sources].to(positions)
+        columns, rows, weights = bilinear_corners(positions.minimum(limits).clamp(min=-1))
+        inds, inside = cells.row_of(
+            batch_inds[:, None, None], sources[..., None], columns, rows
+        )  # (N, M, 4)
+        groups = torch.arange(self.num_groups, device=inds.device)[:, None]
         sampled = F.embedding_bag(
-            (cells * self.num_groups + groups).flatten(0, 1),
-            table,
+            (inds * self.num_groups + groups).flatten(0, 1),
+            cells.table.view(-1, self.group_channels),  # (R * M, Cg)
             mode='sum',
-            per_sample_weights=weights.flatten(0, 1).to(table.dtype),
+            per_sample_weights=(weights * inside).flatten(0, 1).to(cells.table.dtype),
         )
         return sampled.unflatten(0, (-1, self.num_groups))
