@@ -6,7 +6,7 @@ import math
 import os
 import os.path as osp
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from mmengine.config import Config
@@ -237,17 +237,16 @@ def decodes(path: str) -> bool:
     return True
 
 
-def check_checkpoint(path: str, model: torch.nn.Module) -> None:
-    """Check that a checkpoint fits the model: mmengine only warns and leaves random weights.
-
-    Training-only branches may be absent from either side.
+def read_checkpoint(path: str) -> tuple[dict[str, torch.Tensor], dict]:
+    """The weights of a checkpoint, and whatever else it holds, without running what is in it.
 
     Raises:
-        InputError: the file cannot be read, or weights are missing, unknown or of another shape.
+        InputError: the file cannot be read, or holds something else.
     """
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
         weights = content.get('state_dict', content)
+        weights = {name: w for name, w in weights.items() if torch.is_tensor(w)}
     except OSError as error:
         raise InputError(
             f'cannot read the checkpoint {path} ({error.strerror}); give a file on this machine'
@@ -256,20 +255,39 @@ def check_checkpoint(path: str, model: torch.nn.Module) -> None:
         raise InputError(
             f'{path} is not a checkpoint of plain weights ({type(error).__name__})'
         ) from error
-    found = {name: tuple(w.shape) for name, w in weights.items() if torch.is_tensor(w)}
-    wanted = {name: tuple(w.shape) for name, w in model.state_dict().items()}
-    for shapes in (found, wanted):
-        for name in [n for n in shapes if n.startswith(('heatmap_head.', 'data_preprocessor.'))]:
-            del shapes[name]
+    return weights, content
+
+
+def weight_problems(
+    found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]
+) -> list[str]:
+    """What is missing, unknown or of another shape among the weights found, sorted."""
     problems = [f'{name} is missing' for name in wanted.keys() - found.keys()]
     problems += [f'{name} is not in the model' for name in found.keys() - wanted.keys()]
     problems += [
-        f'{name} is {found[name]}, in the model {wanted[name]}'
+        f'{name} is {tuple(found[name].shape)}, in the model {tuple(wanted[name].shape)}'
         for name in wanted.keys() & found.keys()
-        if wanted[name] != found[name]
+        if wanted[name].shape != found[name].shape
     ]
+    return sorted(problems)
+
+
+def check_checkpoint(path: str, model: torch.nn.Module) -> None:
+    """Check that a checkpoint fits the model: mmengine only warns and leaves random weights.
+
+    Training-only branches may be absent from either side.
+
+    Raises:
+        InputError: the file cannot be read, or weights are missing, unknown or of another shape.
+    """
+    optional = ('heatmap_head.', 'data_preprocessor.')
+    found, wanted = (
+        {name: w for name, w in weights.items() if not name.startswith(optional)}
+        for weights in (read_checkpoint(path)[0], model.state_dict())
+    )
+    problems = weight_problems(found, wanted)
     if problems:
-        listed = '; '.join(sorted(problems)[:5]) + ' …' * (len(problems) > 5)
+        listed = '; '.join(problems[:5]) + ' …' * (len(problems) > 5)
         raise InputError(
             f'the checkpoint {path} is of another model or skeleton than the config: '
             f'{len(problems)} of {len(wanted)} weights differ ({listed})'

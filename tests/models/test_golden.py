@@ -4,41 +4,16 @@
 reference head makes of them: raw outputs, targets, losses, gradients and detections.
 """
 
-import re
-
 import numpy as np
 import pytest
 import torch
 from builders import VISIBILITY, build_head, people, sample_of
+from directpose.convert import from_gluoncv
 from directpose.models import KeypointHeatmapHead
 from directpose.models.directpose.pyramid import Locations
 from mmengine.structures import InstanceData
 
 LEVELS = range(5)
-
-
-def convert(name: str) -> str:
-    """Name of a reference weight in our head; ``heatmap.`` marks those of the heatmap branch."""
-    name = name.removeprefix('directpose_head.')
-    tower = re.fullmatch(r'(cls|kpt|hm)_tower\.(\d+)\.(\w+)', name)
-    if tower:
-        kind, index, param = tower[1], int(tower[2]), tower[3]
-        place = f'{index // 3}.{"gn" if index % 3 else "conv"}.{param}'
-        return f'heatmap.tower.{place}' if kind == 'hm' else f'{kind}_tower.{place}'
-    rules = {
-        r'hm_pred': 'heatmap.predictor',
-        r'cls_logits': 'conv_cls',
-        r'ctrness': 'conv_centerness',
-        r'locator': 'kpt_predictor.locator',
-        r'sampler\.0': 'kpt_predictor.sampler.conv',
-        r'sampler\.1': 'kpt_predictor.sampler.gn',
-        r'predictor\.(\d)\.kpt_predictor': r'kpt_predictor.predictors.\1',
-    }
-    for old, new in rules.items():
-        name, count = re.subn(f'^{old}', new, name)
-        if count:
-            return name
-    raise KeyError(name)
 
 
 @pytest.fixture(scope='module')
@@ -52,16 +27,10 @@ def heads(golden):
     """The head and the heatmap branch with the reference's weights."""
     head = build_head(centerness_on_kpt=True, loss_vis=VISIBILITY)
     heatmap_head = KeypointHeatmapHead(17, in_channels=32, feat_channels=32)
-    weights = {convert(n[2:]): w for n, w in golden.items() if n.startswith('w:')}
-    weights = {
-        n: w.flatten(1) if 'predictors' in n and w.ndim == 4 else w for n, w in weights.items()
-    }
-    prefix = 'heatmap.'
-    heatmap_weights = {
-        n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)
-    }
-    head.load_state_dict({n: w for n, w in weights.items() if not n.startswith(prefix)})
-    heatmap_head.load_state_dict(heatmap_weights)
+    converted = from_gluoncv({n[2:]: w for n, w in golden.items() if n.startswith('w:')})
+    for module, prefix in ((head, 'bbox_head.'), (heatmap_head, 'heatmap_head.')):
+        found = {n: w for n, w in converted.items() if n.startswith(prefix)}
+        module.load_state_dict({n.removeprefix(prefix): w for n, w in found.items()})
     return head, heatmap_head
 
 

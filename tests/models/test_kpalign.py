@@ -117,10 +117,10 @@ def test_some_locations_are_rows_of_all():
 def test_gradcheck():
     torch.manual_seed(1)
     layer = KPAlign(((0, 1), (2,)), 3, 4, with_visibility=True).double()
-    feats = [
-        torch.randn(1, 8, *s, dtype=torch.float64, requires_grad=True) for s in ((4, 6), (2, 3))
-    ]
-    where = Locations.of_points(torch.zeros(3, dtype=torch.long), torch.tensor([9, 26, 29]), ((4, 6), (2, 3)))
+    sizes = (4, 6), (2, 3)
+    feats = [torch.randn(1, 8, *s, dtype=torch.float64, requires_grad=True) for s in sizes]
+    points = torch.tensor([9, 26, 29])
+    where = Locations.of_points(torch.zeros_like(points), points, sizes)
 
     def outputs(*maps):
         return layer(maps, where)

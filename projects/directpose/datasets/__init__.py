@@ -1,3 +1,15 @@
-from .transforms import IgnoreCrowds, PseudoBoxes, RandomScaleCrop, ResizeKeepRatio
+from .transforms import (
+    IgnoreCrowds,
+    PseudoBoxes,
+    RandomScaleCrop,
+    ResizeKeepRatio,
+    ResizePixelAreas,
+)
 
-__all__ = ['IgnoreCrowds', 'PseudoBoxes', 'RandomScaleCrop', 'ResizeKeepRatio']
+__all__ = [
+    'IgnoreCrowds',
+    'PseudoBoxes',
+    'RandomScaleCrop',
+    'ResizeKeepRatio',
+    'ResizePixelAreas',
+]

@@ -83,6 +83,28 @@ class ResizeKeepRatio(BaseTransform):
 
 
 @TRANSFORMS.register_module()
+class ResizePixelAreas(ResizeKeepRatio):
+    """:class:`ResizeKeepRatio` for weights trained with detectron2 or a program like it.
+
+    There, pixel (j, i) covers the square from (j, i) to (j + 1, i + 1), an image is resized by its
+    area, and a COCO keypoint (x, y) is the point (x + 0.5, y + 0.5). So what the network finds
+    comes back 0.5 pixels of the original image smaller than its place in that image.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Resize ``img``; the way back is as :func:`to_original_pixels` takes it."""
+        height, width = results['img'].shape[:2]
+        scale = keep_ratio_scale((height, width), self.short_side, self.long_side)
+        size = tuple(max(1, int(side * scale + 0.5)) for side in (width, height))
+        results['img'] = cv2.resize(results['img'], size, interpolation=cv2.INTER_LINEAR)
+        results['img_shape'] = size[::-1]
+        results['input_size'] = size
+        results['input_scale'] = np.array((width, height), dtype=np.float64)
+        results['input_center'] = results['input_scale'] / 2 - 0.5
+        return results
+
+
+@TRANSFORMS.register_module()
 class RandomScaleCrop(BaseTransform):
     """Resize the image to a random short side and cut out a random window.
 

@@ -69,10 +69,11 @@ class KPAlign(nn.Module):
     the ratio of the strides of that level and of the level the features are read from. The
     stride doubles from each level to the next.
 
-    The sampler is a convolution over whole levels, of those levels that the N locations asked
-    for need; everything else happens at these locations only. A group is sampled at ``r * (cell + base) + r // 2`` of
-    its source level. The true centre would be ``(r - 1) / 2``; ``r // 2`` is what the
-    reference program does and what weights trained with it expect.
+    The sampler is a convolution over whole levels, those that the N locations asked for need;
+    everything else happens at these locations only. A group is sampled at
+    ``r * (cell + base) + r // 2`` of its source level. The true centre would be
+    ``(r - 1) / 2``; ``r // 2`` is what the reference program does and what weights trained with
+    it expect.
 
     Args:
         groups: keypoint indices of each group; each keypoint in exactly one.

@@ -1,0 +1,15 @@
+_base_ = ['./directpose_r50_fpn_8xb4-100e_coco-800x1333.py']
+
+# For weights of GluonCV's directpose_resnet50_lpf_fpn_coco, converted by tools/convert.py
+model = dict(
+    backbone=dict(type='mmdet.BlurResNet', init_cfg=None),
+    bbox_head=dict(
+        centerness_on_kpt=True,
+        loss_vis=dict(type='mmdet.CrossEntropyLoss', use_sigmoid=True)))
+
+# Its pixels are areas, as in detectron2: 0.5 pixels from COCO's keypoints
+load, resize, pack = _base_.val_pipeline
+val_pipeline = [load, {**resize, 'type': 'ResizePixelAreas'}, pack]
+del load, resize, pack
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+test_dataloader = val_dataloader

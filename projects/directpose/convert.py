@@ -1,0 +1,91 @@
+"""Weights of other programs under our names.
+
+The rules know names only: they hold for any channel width and number of keypoint groups. A name
+that no rule knows stays as it is, and is found out by comparing with the model.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+Rules = Sequence[tuple[str, str | Callable]]
+
+# Blocks of the backbone that begin with a blur: it stands first in a sequence of two or three.
+_BLURRED = r'^(backbone\.layer[234]\.0\.'
+GLUONCV_RULES: Rules = [
+    (r'^(proposal_generator\.)?directpose_head\.', 'bbox_head.'),
+    (r'^bbox_head\.hm_pred\.', 'heatmap_head.predictor.'),
+    (r'^bbox_head\.hm_tower\.', 'heatmap_head.tower.'),
+    (r'\.cls_logits\.', '.conv_cls.'),
+    (r'\.ctrness\.', '.conv_centerness.'),
+    (r'^bbox_head\.locator\.', 'bbox_head.kpt_predictor.locator.'),
+    (r'^bbox_head\.sampler\.0\.', 'bbox_head.kpt_predictor.sampler.conv.'),
+    (r'^bbox_head\.sampler\.1\.', 'bbox_head.kpt_predictor.sampler.gn.'),
+    (
+        r'^bbox_head\.predictor\.(\d+)\.kpt_predictor\.',
+        r'bbox_head.kpt_predictor.predictors.\1.',
+    ),
+    # A tower is a flat sequence: convolution, normalisation, ReLU, convolution, and so on.
+    (r'tower\.(\d+)\.', lambda m: f'tower.{int(m[1]) // 3}.{("conv", "gn")[int(m[1]) % 3]}.'),
+    (r'^backbone\.fpn_lateral([345])\.', lambda m: f'neck.lateral_convs.{int(m[1]) - 3}.conv.'),
+    (r'^backbone\.fpn_output([345])\.', lambda m: f'neck.fpn_convs.{int(m[1]) - 3}.conv.'),
+    (r'^backbone\.top_block\.p([67])\.', lambda m: f'neck.fpn_convs.{int(m[1]) - 3}.conv.'),
+    (r'^backbone\.bottom_up\.', 'backbone.'),
+    (_BLURRED + r'conv3)\.1\.', r'\1.'),
+    (_BLURRED + r'downsample)\.([12])\.', lambda m: f'{m[1]}.{int(m[2]) - 1}.'),
+]
+# Constants: the pixel statistics are in our config, the filter of the blur in our code.
+GLUONCV_CONSTANTS = r'^pixel_(mean|std)$|\.filt$'
+
+FCOS_RULES: Rules = [
+    (r'^bbox_head\.cls_convs\.', 'bbox_head.cls_tower.'),
+    (r'^bbox_head\.reg_convs\.', 'bbox_head.bbox_tower.'),
+]
+# FCOS predicts logarithms of pixels, or distances with a scale for each level; ours is neither.
+FCOS_OTHER = r'^bbox_head\.(conv_reg|scales)\.|^data_preprocessor\.'
+FCOS_PERSON = 0  # the first class of COCO
+
+
+def rename(name: str, rules: Rules) -> str:
+    """The name after each of the rules that fits, in their order."""
+    for pattern, replacement in rules:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def from_gluoncv(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of :class:`DirectPose` from those of GluonCV's, of a whole model or of its head."""
+    converted = {
+        rename(name, GLUONCV_RULES): weight
+        for name, weight in weights.items()
+        if not re.search(GLUONCV_CONSTANTS, name)
+    }
+    for name, weight in converted.items():
+        if re.search(r'\.predictors\.\d+\.weight$', name):
+            converted[name] = weight.flatten(1)  # a 1x1 convolution there, a linear map here
+    return converted
+
+
+def from_fcos(weights: Mapping[str, Tensor], centerness_on_reg: bool) -> dict[str, Tensor]:
+    """Weights of the parts that :class:`DirectPose` shares with mmdet's FCOS.
+
+    Args:
+        weights: of an FCOS for one class or for COCO's 80, of which the person is kept.
+        centerness_on_reg: whether its centerness reads the regression tower; then it is of no
+            use here.
+    """
+    converted = {}
+    for theirs, weight in weights.items():
+        name = rename(theirs, FCOS_RULES)
+        if re.search(FCOS_OTHER, name) or (centerness_on_reg and '.conv_centerness.' in name):
+            continue
+        if name.startswith('bbox_head.conv_cls.'):
+            weight = weight[FCOS_PERSON : FCOS_PERSON + 1]
+        converted[name] = weight
+        # mmdet leaves the bias of a convolution before a normalisation out.
+        if re.search(r'tower\.\d+\.conv\.weight$', name):
+            bias = name.removesuffix('weight') + 'bias'
+            converted.setdefault(bias, torch.zeros(len(weight)))
+    return converted

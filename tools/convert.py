@@ -1,0 +1,142 @@
+"""Turn the weights of other programs into checkpoints of ours.
+
+    python tools/convert.py gluoncv SRC DST [--config CONFIG]
+    python tools/convert.py fcos SRC DST [--config CONFIG]
+
+gluoncv: the state dict of GluonCV's directpose_resnet50_lpf_fpn_coco, to test or to go on with.
+fcos: an mmdet FCOS trained on COCO, to start the training from (``load_from``).
+"""
+
+import argparse
+import os
+import os.path as osp
+import re
+from collections import Counter
+
+import torch
+from directpose.checks import check_work_dir, read_checkpoint, weight_problems
+from directpose.convert import from_fcos, from_gluoncv
+from directpose.errors import InputError, exit_on_input_error
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.registry import MODELS
+from torch import Tensor
+
+CONFIGS = osp.join(osp.dirname(osp.dirname(osp.abspath(__file__))), 'configs/directpose')
+DEFAULT_CONFIGS = dict(
+    gluoncv=osp.join(CONFIGS, 'directpose_r50-blur_fpn_gluoncv_coco-800x1333.py'),
+    fcos=osp.join(CONFIGS, 'directpose_r50-caffe_fpn_8xb4-100e_coco-800x1333.py'),
+)
+# Parts of the model, for the report.
+PARTS = r'^(backbone|neck|heatmap_head|bbox_head\.\w+)\.'
+# What GluonCV's published weights lack, or all checkpoints of some age.
+OPTIONAL = r'^heatmap_head\.|\.num_batches_tracked$'
+FCOS_PARTS = r'^(backbone|neck|bbox_head\.(cls_tower|bbox_tower|conv_cls|conv_centerness))\.'
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest='program', required=True)
+    for program, config in DEFAULT_CONFIGS.items():
+        command = commands.add_parser(program)
+        command.add_argument('src', help='checkpoint to read')
+        command.add_argument('dst', help='checkpoint to write')
+        command.add_argument('--config', default=config, help='of the model to make')
+    return parser.parse_args(argv)
+
+
+def model_weights(config: Config) -> dict[str, Tensor]:
+    """The weights of the config's model, for their names and shapes."""
+    init_default_scope(config.default_scope)
+    config.model.backbone.init_cfg = None
+    weights = MODELS.build(config.model).state_dict()
+    return {n: w for n, w in weights.items() if not n.startswith('data_preprocessor.')}
+
+
+def convert_gluoncv(src: str, config: Config) -> dict[str, Tensor]:
+    """The whole model.
+
+    Raises:
+        InputError: with the list of weights that do not fit.
+    """
+    converted, wanted = from_gluoncv(read_checkpoint(src)[0]), model_weights(config)
+    check_weights(src, converted, wanted)
+    return converted
+
+
+def convert_fcos(src: str, config: Config) -> dict[str, Tensor]:
+    """The parts that DirectPose shares with FCOS.
+
+    Raises:
+        InputError: with the list of weights that do not fit, or if the backbone is of another
+            style.
+    """
+    weights, content = read_checkpoint(src)
+    meta = content.get('meta', {})
+    text = str(meta.get('cfg', '')) + str(meta.get('config', ''))  # mmdet 3 and 2
+    theirs, ours = re.search(r"style='(\w+)'", text), config.model.backbone.style
+    if theirs and theirs[1] != ours:
+        raise InputError(
+            f'the backbone of {src} is of style {theirs[1]!r}, that of {config.filename} of style '
+            f'{ours!r}; give a config of the same style with --config'
+        )
+    converted = from_fcos(weights, bool(re.search(r'centerness_on_reg=True', text)))
+    wanted = {n: w for n, w in model_weights(config).items() if re.match(FCOS_PARTS, n)}
+    if not any('.conv_centerness.' in name for name in converted):
+        wanted = {n: w for n, w in wanted.items() if '.conv_centerness.' not in n}
+    if not any('.bbox_tower.' in name for name in wanted):
+        converted = {n: w for n, w in converted.items() if '.bbox_tower.' not in n}
+    check_weights(src, converted, wanted)
+    return converted
+
+
+def check_weights(src: str, found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    """Compare with the model.
+
+    Raises:
+        InputError: with the list of all weights that are missing, unknown or of another shape.
+    """
+    wanted = {n: w for n, w in wanted.items() if n in found or not re.search(OPTIONAL, n)}
+    problems = weight_problems(found, wanted)
+    if problems:
+        listed = '\n  '.join(problems)
+        raise InputError(
+            f'{len(problems)} weights of {src} do not fit the model of the config; by our names:'
+            f'\n  {listed}'
+        )
+
+
+def report(converted: dict[str, Tensor], wanted: dict[str, Tensor]) -> str:
+    """A table of the parts of the model: how many of their weights are taken."""
+    taken, total = (
+        Counter(re.match(PARTS, name)[1] for name in weights if re.match(PARTS, name))
+        for weights in (converted.keys() & wanted.keys(), wanted)
+    )
+    lines = [f'{"part":32} {"weights":>8}']
+    for part, count in total.items():
+        what = f'{taken[part]} taken' if taken[part] else 'starts fresh'
+        lines.append(f'{part:32} {count:8} {what}')
+    return '\n'.join(lines)
+
+
+def write_checkpoint(weights: dict[str, Tensor], source: str, dst: str) -> None:
+    """Write a checkpoint, whole or not at all."""
+    partial = f'{dst}.partial'
+    torch.save(dict(state_dict=weights, meta=dict(converted_from=osp.basename(source))), partial)
+    os.replace(partial, dst)
+
+
+@exit_on_input_error
+def main(argv=None):
+    args = parse_args(argv)
+    check_work_dir(osp.dirname(osp.abspath(args.dst)), 'DST')
+    config = Config.fromfile(args.config)
+    convert = dict(gluoncv=convert_gluoncv, fcos=convert_fcos)[args.program]
+    converted = convert(args.src, config)
+    print(report(converted, model_weights(config)))
+    write_checkpoint(converted, args.src, args.dst)
+    print(f'written to {args.dst}')
+
+
+if __name__ == '__main__':
+    main()
