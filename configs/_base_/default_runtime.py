@@ -5,6 +5,10 @@ custom_imports = dict(imports=['directpose'], allow_failed_imports=False)
 default_hooks = dict(
     checkpoint=dict(
         interval=1, save_best='coco/AP', rule='greater', max_keep_ckpts=2))
+custom_hooks = [
+    dict(type='SyncBuffersHook'),
+    dict(type='OptimizeForInferenceHook'),
+]
 
 # One class only: a label on every person says nothing.
 visualizer = dict(text_color=None, radius=2, line_width=1)

@@ -20,6 +20,7 @@ from torch import nn
 
 from .checks import check_checkpoint, image_problem
 from .errors import InputError
+from .optimize import optimize_for_inference
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 
@@ -44,7 +45,7 @@ def find_images(inputs: Iterable[str]) -> list[str]:
 
 
 def load_model(config: str, checkpoint: str, device: str, options: dict | None = None) -> nn.Module:
-    """A model for :func:`inference_bottomup`, its weights checked against the config.
+    """A fast model for :func:`inference_bottomup`, its weights checked against the config.
 
     Raises:
         InputError: the checkpoint is of another model or skeleton.
@@ -52,7 +53,9 @@ def load_model(config: str, checkpoint: str, device: str, options: dict | None =
     cfg = Config.fromfile(config)
     cfg.merge_from_dict(options or {})
     check_checkpoint(checkpoint, init_model(cfg.copy(), device='cpu'))
-    return init_model(cfg, checkpoint, device=device)
+    model = init_model(cfg, checkpoint, device=device)
+    optimize_for_inference(model)
+    return model
 
 
 def detect(model: nn.Module, path: str, score_thr: float) -> tuple[np.ndarray, PoseDataSample]:

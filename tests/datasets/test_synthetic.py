@@ -111,22 +111,26 @@ def test_visibility_is_what_is_seen():
         canvas, body, lambda p: project_points(p, 250, (150, 130)), 250, 1, sample_clothes(rng)
     )
     keypoints = project_points(body.keypoints, 250, (150, 130))
-    before = annotate(canvas, 1, keypoints, body.facing)
+    before = annotate(canvas, 1, keypoints, body.facing, 250)
     assert before['area'] == (canvas.owners == 1).sum()
     x, y = np.round(keypoints[9]).astype(int)
     assert before['keypoints'][9 * 3 + 2] == before['keypoints'][14 * 3 + 2] == 2
 
     canvas.owners[y - 3 : y + 4, x - 3 : x + 4] = OBJECT
-    after = annotate(canvas, 1, keypoints, body.facing)
+    after = annotate(canvas, 1, keypoints, body.facing, 250)
     changed = [
         k for k in range(17) if after['keypoints'][3 * k + 2] != before['keypoints'][3 * k + 2]
     ]
     assert 9 in changed and after['keypoints'][9 * 3 + 2] == 1
     assert after['keypoints'][14 * 3 + 2] == 2 and after['area'] < before['area']
 
-    away = annotate(canvas, 1, keypoints - [0, keypoints[14, 1] + 1], body.facing)
+    canvas.owners[y - 30 : y + 31, x - 30 : x + 31] = OBJECT  # nobody could tell any more
+    hidden = annotate(canvas, 1, keypoints, body.facing, 250)
+    assert hidden['keypoints'][9 * 3 : 10 * 3] == [0, 0, 0]
+
+    away = annotate(canvas, 1, keypoints - [0, keypoints[14, 1] + 1], body.facing, 250)
     assert away['keypoints'][14 * 3 : 15 * 3] == [0, 0, 0]
-    turned = annotate(canvas, 1, keypoints, -body.facing)
+    turned = annotate(canvas, 1, keypoints, -body.facing, 250)
     assert turned['keypoints'][:3] == [0, 0, 0]
 
 

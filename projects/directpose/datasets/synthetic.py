@@ -34,6 +34,7 @@ KEYPOINTS = ['nose'] + [f'{side}_{name}' for name in SIDED for side in ('left', 
 SHAPES = ((256, 256), (240, 288), (288, 240), (224, 304))  # (h, w)
 HEIGHTS = (96, 300)  # of the standing body, in pixels
 MIN_VISIBLE = 0.4  # the share of what is seen of a person that the next one must leave
+GUESS_RADIUS = 0.04  # how far under a cover a keypoint is labelled, in body heights
 
 
 def make_image(seed: int, number: int) -> tuple[np.ndarray, list[dict]]:
@@ -58,7 +59,7 @@ def place_people(canvas: Canvas, rng: np.random.Generator, wanted: int) -> list[
     """Draw people, the farthest first: a person who stands nearer is larger and lower.
 
     Returns:
-        (owner, keypoints (17, 2) in pixels, facing (5,)) of each person.
+        (owner, keypoints (17, 2) in pixels, facing (5,), height in pixels) of each person.
     """
     height, width = canvas.owners.shape
     largest = HEIGHTS[1] / max(1.0, wanted / 2) ** 0.5
@@ -75,7 +76,7 @@ def place_people(canvas: Canvas, rng: np.random.Generator, wanted: int) -> list[
             if all_still_seen(canvas, trial, owner):
                 for layer, new in zip(canvas, trial, strict=True):
                     layer[:] = new
-                people.append((owner, project(body.keypoints), body.facing))
+                people.append((owner, project(body.keypoints), body.facing, size))
                 break
     return people
 
@@ -93,24 +94,22 @@ def all_still_seen(before: Canvas, after: Canvas, new_owner: int) -> bool:
     return (after.owners == new_owner).sum() > 150
 
 
-def annotate(canvas: Canvas, owner: int, keypoints: np.ndarray, facing: np.ndarray) -> dict:
+def annotate(
+    canvas: Canvas, owner: int, keypoints: np.ndarray, facing: np.ndarray, size: float
+) -> dict:
     """COCO annotation of a person: box and area of what is seen, keypoints with visibility.
 
-    2: the part of the body that bears the keypoint is the topmost thing there; 1: something
-    covers it; 0: out of the picture, or on the far side of the head.
+    2: the part of the body that bears the keypoint is the topmost thing there; 1: it is covered,
+    by the body itself or by something that leaves a part of the person in sight nearby; 0: out
+    of the picture, on the far side of the head, or so far under a cover that nobody could tell.
     """
-    height, width = canvas.owners.shape
     rows, columns = np.nonzero(canvas.owners == owner)
     labels = []
-    for k, (x, y) in enumerate(np.round(keypoints, 2).tolist()):
-        column, row = round(x), round(y)
-        inside = 0 <= column < width and 0 <= row < height and 0 <= x < width and 0 <= y < height
-        if not inside or (k < 5 and facing[k] <= 0):
-            labels += [0, 0, 0]
-            continue
-        own = canvas.owners[row, column] == owner
-        seen = own and canvas.parts[row, column] in PARTS_OF_KEYPOINT[k]
-        labels += [x, y, 2 if seen else 1]
+    for k, point in enumerate(np.round(keypoints, 2)):
+        visibility = 0
+        if k >= 5 or facing[k] > 0:
+            visibility = look_up(canvas, owner, point, PARTS_OF_KEYPOINT[k], GUESS_RADIUS * size)
+        labels += [*point.tolist(), visibility] if visibility else [0, 0, 0]
     box = [0, 0, 0, 0]
     if len(rows):
         box = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
@@ -122,6 +121,20 @@ def annotate(canvas: Canvas, owner: int, keypoints: np.ndarray, facing: np.ndarr
         keypoints=labels,
         num_keypoints=sum(v > 0 for v in labels[2::3]),
     )
+
+
+def look_up(canvas: Canvas, owner: int, point: np.ndarray, parts: set[int], radius: float) -> int:
+    """Visibility (2, 1 or 0) of a keypoint (2,) borne by ``parts``; see :func:`annotate`."""
+    height, width = canvas.owners.shape
+    column, row = np.round(point).astype(int)
+    inside = 0 <= column < width and 0 <= row < height and (point >= 0).all()
+    if not inside:
+        return 0
+    if canvas.owners[row, column] == owner and canvas.parts[row, column] in parts:
+        return 2
+    low = np.floor(point - radius).astype(int).clip(0)
+    high = np.ceil(point + radius).astype(int) + 1
+    return int((canvas.owners[low[1] : high[1], low[0] : high[0]] == owner).any())
 
 
 def _write_image(number: int, seed: int, folder: Path) -> tuple[dict, list[dict]]:

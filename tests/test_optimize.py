@@ -1,0 +1,59 @@
+"""The fast form of a detector gives the same detections."""
+
+import pytest
+import torch
+from builders import people, sample_of
+from directpose.models import DirectPoseHead
+from directpose.optimize import OptimizeForInferenceHook, optimize_for_inference
+from mmengine.config import Config
+from mmpose.registry import MODELS
+from torch import nn
+
+CONFIGS = [
+    'directpose_r50_fpn_8xb4-100e_coco-800x1333',
+    'directpose_r50-blur_fpn_gluoncv_coco-800x1333',
+    'directpose-naive_r50_fpn_8xb2-25e_coco-800x1333',
+]
+
+
+def random_model(root, name):
+    """A model with random weights and, unlike an untrained one, normalisations that matter."""
+    config = Config.fromfile(root / f'configs/directpose/{name}.py').model
+    config.backbone.init_cfg = None
+    model = MODELS.build(config)
+    model.init_weights()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.8, 1.2)
+            nn.init.normal_(module.bias, std=0.1)
+            nn.init.normal_(module.running_mean, std=0.1)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+    nn.init.zeros_(model.bbox_head.conv_cls.bias)
+    return model.eval()
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+@torch.no_grad()
+def test_same_detections(root, name):
+    model = random_model(root, name)
+    images = torch.randn(2, 3, 96, 160)
+    samples = [sample_of(people(), img_shape=(96, 160)) for _ in images]
+    plain = [s.pred_instances for s in model(images, samples, mode='predict')]
+    optimize_for_inference(model)
+    assert not [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    fast = [s.pred_instances for s in model(images, samples, mode='predict')]
+    for before, after in zip(plain, fast, strict=True):
+        assert len(before) == len(after) == 100
+        torch.testing.assert_close(after.bbox_scores, before.bbox_scores, atol=1e-5, rtol=0)
+        torch.testing.assert_close(after.keypoints, before.keypoints, atol=1e-3, rtol=0)
+
+
+def test_the_hook_optimizes_what_is_tested(root):
+    class Runner:
+        model = random_model(root, CONFIGS[0])
+
+    assert isinstance(Runner.model.bbox_head, DirectPoseHead)
+    OptimizeForInferenceHook().before_test(Runner)
+    assert Runner.model.backbone.conv1.bias is not None
+    config = Config.fromfile(root / f'configs/directpose/{CONFIGS[0]}.py')
+    assert 'OptimizeForInferenceHook' in [hook.type for hook in config.custom_hooks]
