@@ -42,5 +42,9 @@ model = dict(
     neck=dict(in_channels=[32, 64, 128], num_outs=3),
     bbox_head=dict(
         strides=[8, 16, 32],
-        regress_ranges=[(-1, 96), (96, 192), (192, float('inf'))]),
+        regress_ranges=[(-1, 96), (96, 192), (192, float('inf'))],
+        loss_kpt=dict(type='mmdet.SmoothL1Loss', beta=1 / 9, loss_weight=3.0)),
+    # from random weights this branch teaches the backbone where joints are
+    heatmap_head=dict(
+        loss=dict(type='mmdet.SigmoidFocalLoss', loss_weight=16.0)),
     test_cfg=dict(iou_thr=0.4))
