@@ -30,6 +30,7 @@ import torch
 from directpose.checks import check_checkpoint, check_work_dir, read_checkpoint
 from directpose.errors import InputError, exit_on_input_error
 from directpose.inference import default_device, write_json
+from directpose.models import DirectPoseHead
 from directpose.optimize import optimize_for_inference
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
@@ -67,6 +68,8 @@ class Case(NamedTuple):
         size: ``HxW`` of the network input.
         batch: B.
         candidates: of each image, that reach the suppression at ``score_thr``.
+        people: labelled in each training image.
+        finest: level from which on there are candidates.
     """
 
     entry: Entry
@@ -75,6 +78,8 @@ class Case(NamedTuple):
     batch: int
     candidates: int
     score_thr: float
+    people: int
+    finest: int
 
 
 def parse_args(argv=None):
@@ -102,7 +107,16 @@ def parse_args(argv=None):
         '--candidates', type=int, nargs='+', default=[300], help='kept for the suppression'
     )
     parser.add_argument('--train', action='store_true', help='training steps, not predictions')
-    parser.add_argument('--people', type=int, default=30, help='in each training image')
+    parser.add_argument(
+        '--people', type=int, nargs='+', default=[30], help='labelled in each training image'
+    )
+    parser.add_argument(
+        '--finest',
+        type=int,
+        nargs='+',
+        default=[0],
+        help='level from which on DirectPose has candidates; 2: as in an image of large people',
+    )
     parser.add_argument('--runs', type=int, default=20, help='timed calls of each model')
     parser.add_argument('--warmup', type=int, default=3, help='calls before them')
     parser.add_argument('--out', help='write the numbers to this JSON file')
@@ -260,6 +274,22 @@ def add_people(sample, shape: tuple[int, int], count: int) -> None:
     )
 
 
+@contextlib.contextmanager
+def candidates_from(model: nn.Module, finest: int) -> Iterator[None]:
+    """No candidate on the levels below ``finest`` in a DirectPose; other heads stay as they are."""
+
+    def lower_scores(head, inputs, outs):
+        for score in outs['cls_scores'][:finest]:
+            score.fill_(-20.0)
+
+    if finest and isinstance(head_of(model), DirectPoseHead):
+        hook = head_of(model).register_forward_hook(lower_scores)
+        yield
+        hook.remove()
+    else:
+        yield
+
+
 @torch.no_grad()
 def find_threshold(model: nn.Module, data: dict, wanted: int) -> tuple[int, float]:
     """The score threshold at which ``wanted`` candidates of an image reach the suppression.
@@ -348,7 +378,11 @@ def time_prediction(case: Case, clock: Clock) -> dict[str, float]:
         return dict(total=clock.milliseconds(start, clock.now()))
     features = [m for m in (model.backbone, getattr(model, 'neck', None)) if m is not None]
     layers = [m for m in head_of(model).modules() if not list(m.children())]
-    with watch(features, clock) as feature_calls, watch(layers, clock) as layer_calls:
+    with (
+        candidates_from(model, case.finest),
+        watch(features, clock) as feature_calls,
+        watch(layers, clock) as layer_calls,
+    ):
         start = clock.now()
         model(**case.data, mode='predict')
         end = clock.now()
@@ -364,7 +398,7 @@ def time_training_step(case: Case, clock: Clock) -> dict[str, float]:
     """Milliseconds of one step of SGD and of its parts."""
     model = case.entry.model
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.SGD(parameters, lr=1e-9, momentum=0.9)
+    optimizer = torch.optim.SGD(parameters, lr=1e-9)
     start = clock.now()
     losses = model(**case.data, mode='loss')
     loss, _ = model.parse_losses(losses)
@@ -444,6 +478,8 @@ def summarize(case: Case, times: list[dict]) -> dict:
         size=case.size,
         batch=case.batch,
         candidates=case.candidates,
+        people=case.people,
+        finest=case.finest,
         median_ms=median,
         p10_ms=float(low),
         p90_ms=float(high),
@@ -483,24 +519,24 @@ def header(args: argparse.Namespace) -> dict:
     )
 
 
-def table(rows: list[dict]) -> str:
-    """The rows as Markdown; ratios refer to the first model at the same size and batch."""
+def table(rows: list[dict], train: bool) -> str:
+    """The rows as Markdown; ratios refer to the first model under the same conditions."""
+    conditions = ['size', 'batch', 'people' if train else 'candidates']
+    conditions += ['finest'] * any(row['finest'] for row in rows)
     names = dict(
-        backbone_neck='backbone + neck',
-        head_layers='head layers',
-        decode_nms='decode + NMS',
+        backbone_neck='backbone + neck', head_layers='head layers', decode_nms='decode + NMS'
     )
     parts = list(max((row['parts_ms'] for row in rows), key=len))
-    titles = ['model', 'size', 'batch', 'candidates', 'ms (p10 to p90)', 'ratio']
+    titles = ['model', *conditions, 'ms (p10 to p90)', 'ratio']
     titles += [names.get(part, part) for part in parts]
     titles += ['images/s', 'peak MiB', 'M params', 'GFLOPs']
-    lines = [titles, ['---'] * len(titles)]
+    lines, first = [titles, ['---'] * len(titles)], rows[0]
     for row in rows:
-        same = (r for r in rows if all(r[k] == row[k] for k in ('size', 'batch')))
-        first = next(same)['median_ms']
-        cells = [row['model'], row['size'], str(row['batch']), str(row['candidates'])]
+        if row['model'] == rows[0]['model']:
+            first = row
+        cells = [row['model'], *(str(row[condition]) for condition in conditions)]
         cells.append(f'{row["median_ms"]:.1f} ({row["p10_ms"]:.1f} to {row["p90_ms"]:.1f})')
-        cells.append(f'{row["median_ms"] / first:.2f}')
+        cells.append(f'{row["median_ms"] / first["median_ms"]:.2f}')
         cells += [f'{row["parts_ms"][p]:.1f}' if p in row['parts_ms'] else '' for p in parts]
         cells += [f'{row["images_per_s"]:.2f}', f'{row["peak_mib"]:.0f}']
         cells += [f'{row["parameters_m"]:.1f}', f'{row["gflops"]:.1f}']
@@ -513,13 +549,17 @@ def make_cases(args: argparse.Namespace) -> Iterator[Case]:
     models = [(args.config, args.checkpoint), *((name, None) for name in args.vs)]
     forms = ['plain'] if args.train else args.forms
     entries = [build(*model, args, form) for model in models for form in forms]
-    numbers = [0] if args.train else args.candidates
-    for size, batch, wanted in itertools.product(args.size, args.batch, numbers):
+    numbers = args.people if args.train else args.candidates
+    for size, batch, number, finest in itertools.product(
+        args.size, args.batch, numbers, args.finest
+    ):
         for entry in entries:
-            data = make_input(entry, size, batch, args.people if args.train else 0)
+            people = number if args.train else 0
+            data = make_input(entry, size, batch, people)
             shape = 'x'.join(map(str, data['inputs'].shape[-2:]))
-            found = (0, 0.0) if args.train else find_threshold(entry.model, data, wanted)
-            yield Case(entry, data, shape, batch, *found)
+            with candidates_from(entry.model, finest):
+                found = (0, 0.0) if args.train else find_threshold(entry.model, data, number)
+            yield Case(entry, data, shape, batch, *found, people, finest)
 
 
 @exit_on_input_error
@@ -530,7 +570,7 @@ def main(argv=None):
     rows = measure(list(make_cases(args)), args)
     facts = header(args)
     print(', '.join(f'{name} {value}' for name, value in facts.items()), end='\n\n')
-    print(table(rows))
+    print(table(rows, args.train))
     if args.out:
         write_json(dict(header=facts, rows=rows), args.out)
 

@@ -1,0 +1,76 @@
+"""tools/benchmark.py: what it says about small models is true, and bad arguments are named."""
+
+import importlib.util
+import json
+
+import pytest
+import torch
+
+CONFIG = 'configs/directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py'
+
+
+@pytest.fixture(scope='module')
+def benchmark(root):
+    spec = importlib.util.spec_from_file_location('benchmark', root / 'tools/benchmark.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(benchmark, root, out, *args):
+    common = ['--device', 'cpu', '--runs', '2', '--warmup', '1', '--out', str(out)]
+    benchmark.main([str(root / CONFIG), *common, *args])
+    return json.loads(out.read_text())
+
+
+def test_predictions_side_by_side(benchmark, root, tmp_path, capsys):
+    naive = tmp_path / 'naive.py'
+    head = "dict(_delete_=True, type='mmdet.KeypointConv', in_channels=64)"
+    naive.write_text(
+        f"_base_ = '{root / CONFIG}'\nmodel = dict(bbox_head=dict(kpt_predictor={head}))\n"
+    )
+    arguments = ['--vs', str(naive), '--size', '64x96', '--candidates', '20', '--batch', '1', '2']
+    content = run(
+        benchmark, root, tmp_path / 'out.json', *arguments, '--forms', 'plain', 'optimized'
+    )
+    rows = content['rows']
+    assert [row['batch'] for row in rows] == [1] * 4 + [2] * 4
+    assert len({row['model'] for row in rows}) == 4
+    for row in rows:
+        assert row['candidates'] == 20 and row['size'] == '64x96'
+        assert 0 < row['p10_ms'] <= row['median_ms'] <= row['p90_ms']
+        assert row['images_per_s'] == pytest.approx(1000 * row['batch'] / row['median_ms'])
+        assert set(row['parts_ms']) == {'backbone_neck', 'head_layers', 'decode_nms'}
+        assert row['peak_mib'] > 0 and row['gflops'] > 0
+    assert rows[4]['gflops'] == pytest.approx(2 * rows[0]['gflops'], rel=0.01)
+    assert content['header']['threads'] == torch.get_num_threads()
+    assert content['header']['weights'] == 'random'
+    printed = capsys.readouterr().out
+    assert printed.count('| 64x96 |') == 8 and 'hardware' in printed
+
+
+def test_levels_without_candidates_are_not_computed(benchmark, root, tmp_path):
+    arguments = ['--size', '128x128', '--candidates', '4', '--finest', '0', '2']
+    every, coarse = run(benchmark, root, tmp_path / 'out.json', *arguments)['rows']
+    assert every['candidates'] == coarse['candidates'] == 4
+    assert coarse['gflops'] < every['gflops']
+
+
+def test_training_steps(benchmark, root, tmp_path):
+    arguments = ['--train', '--size', '64x64', '--people', '0', '5']
+    none, some = run(benchmark, root, tmp_path / 'out.json', *arguments)['rows']
+    assert (none['people'], some['people']) == (0, 5)
+    assert set(some['parts_ms']) == {'forward', 'backward'}
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (['--size', '800'], '--size 800'),
+        (['--vs', 'nowhere.py'], 'cannot load the config nowhere.py'),
+        (['--vs', 'mmdet::nowhere.py'], 'cannot load the config mmdet::nowhere.py'),
+    ],
+)
+def test_bad_arguments_are_named(benchmark, root, arguments, words):
+    with pytest.raises(SystemExit, match=words):
+        benchmark.main([str(root / CONFIG), *arguments])
