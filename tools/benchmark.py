@@ -78,7 +78,7 @@ class Case(NamedTuple):
     batch: int
     candidates: int
     score_thr: float
-    people: int
+    people: int | None
     finest: int
 
 
@@ -134,7 +134,7 @@ def load_config(name: str) -> Config:
     """
     try:
         cfg = get_config(name) if '::' in name else Config.fromfile(name)
-    except (OSError, AssertionError, KeyError, ModuleNotFoundError) as error:
+    except (OSError, ValueError, AssertionError, KeyError, ImportError) as error:
         raise InputError(
             f'cannot load the config {name} ({error}); give a file, mmpose::PATH or mmdet::PATH'
         ) from error
@@ -209,7 +209,7 @@ def test_options(model: nn.Module) -> dict:
 # ---------------------------------------------------------------------- inputs
 
 
-def make_input(entry: Entry, size: str, batch: int, people: int = 0) -> dict:
+def make_input(entry: Entry, size: str, batch: int, people: int | None = None) -> dict:
     """A batch of the same picture of noise, as the model's pipeline or ``size`` make it."""
     cfg, noise = entry.cfg, np.random.default_rng(0).integers(0, 256, (*IMAGE_SHAPE, 3))
     steps = [s for s in cfg.test_dataloader.dataset.pipeline if 'LoadAnnotations' not in s['type']]
@@ -219,7 +219,7 @@ def make_input(entry: Entry, size: str, batch: int, people: int = 0) -> dict:
         packed = Compose(steps)(dict(img_path=path, img_id=0, id=[0]))
     if size != 'own':
         set_size(packed, *parse_size(size))
-    if people:
+    if people is not None:
         add_people(packed['data_samples'], packed['data_samples'].img_shape, people)
     return entry.model.data_preprocessor(pseudo_collate([packed] * batch), False)
 
@@ -554,7 +554,7 @@ def make_cases(args: argparse.Namespace) -> Iterator[Case]:
         args.size, args.batch, numbers, args.finest
     ):
         for entry in entries:
-            people = number if args.train else 0
+            people = number if args.train else None
             data = make_input(entry, size, batch, people)
             shape = 'x'.join(map(str, data['inputs'].shape[-2:]))
             with candidates_from(entry.model, finest):

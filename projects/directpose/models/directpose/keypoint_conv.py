@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
-from .pyramid import CellRows, Locations, maps_of_levels
+from .pyramid import Locations, neighbourhoods
 
 
 @MODELS.register_module()
@@ -37,8 +37,7 @@ class KeypointConv(nn.Module):
 
     def forward(self, feats: Sequence[Tensor], where: Locations) -> tuple[Tensor, Tensor]:
         """As :meth:`KPAlign.forward`: offsets (N, K, 2) in strides, extras (N, K, c - 2)."""
-        cells = CellRows.of(maps_of_levels(feats, where.levels), len(feats))
-        seen = cells.neighbourhoods(where).transpose(1, 2)  # (N, C, 9), as the weights
+        seen = neighbourhoods(feats, where).transpose(1, 2)  # (N, C, 9)
         preds = F.linear(seen.flatten(1), self.conv.weight.flatten(1), self.conv.bias)
         preds = preds.unflatten(1, (-1, self.point_channels))
         preds = preds.float() if preds.dtype in (torch.half, torch.bfloat16) else preds

@@ -14,7 +14,7 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from ...errors import InputError
-from .pyramid import CellRows, Locations, maps_of_levels
+from .pyramid import CellRows, Locations, by_level, neighbourhoods
 
 # How many levels finer a group is sampled than predicted, as far as there are finer ones.
 SOURCE_LEVELS = {'same': 0, 'finer': 1, 'finest': 1000}
@@ -171,32 +171,41 @@ class KPAlign(nn.Module):
 
         The locator's convolution has two outputs a group: at N places it is a small product.
         """
-        cells = CellRows.of(maps_of_levels(feats, where.levels), len(feats))
-        seen = cells.neighbourhoods(where).unflatten(2, (self.num_groups, -1))  # (N, 9, M, Cg)
+        seen = neighbourhoods(feats, where).unflatten(2, (self.num_groups, -1))  # (N, 9, M, Cg)
         weight = self.locator.weight.flatten(2).unflatten(0, (self.num_groups, 2))
         bases = torch.einsum('ntgc,goct->ngo', seen, weight.to(seen.dtype))
         # Half precision cannot address the cells of a large map.
         bases = bases.float() if bases.dtype in (torch.half, torch.bfloat16) else bases
         return bases + self.locator.bias.unflatten(0, (self.num_groups, 2)).to(bases.dtype)
 
-    def _sample(self, feats, batch_inds, sources, positions) -> Tensor:
+    def _sample(
+        self, feats: Sequence[Tensor], batch_inds: Tensor, sources: Tensor, positions: Tensor
+    ) -> Tensor:
         """Read the sampler's features: (N, M, Cg).
 
         With one row for each cell and group, a bilinear sample is a weighted sum of four rows.
+
+        Args:
+            batch_inds (N,), sources (N, M): image and level that each group is read from.
+            positions (N, M, 2): (x, y) in cells of that level.
         """
-        maps = {i: self.sampler(x) for i, x in maps_of_levels(feats, sources).items()}
-        cells = CellRows.of(maps, len(feats))
-        # One cell outside is as good as any further, and keeps the integers small.
-        limits = cells.sizes[sources].to(positions)
-        columns, rows, weights = bilinear_corners(positions.minimum(limits).clamp(min=-1))
-        inds, inside = cells.row_of(
-            batch_inds[:, None, None], sources[..., None], columns, rows
-        )  # (N, M, 4)
-        groups = torch.arange(self.num_groups, device=inds.device)[:, None]
-        sampled = F.embedding_bag(
-            (inds * self.num_groups + groups).flatten(0, 1),
-            cells.table.view(-1, self.group_channels),  # (R * M, Cg)
-            mode='sum',
-            per_sample_weights=(weights * inside).flatten(0, 1).to(cells.table.dtype),
-        )
+        positions = positions.flatten(0, 1)
+
+        def read(level: int, chosen: Tensor) -> Tensor:
+            cells = CellRows.of(self.sampler(feats[level]))
+            # One cell outside is as good as any further, and keeps the integers small.
+            limit = positions.new_tensor([cells.width, cells.height])
+            columns, rows, weights = bilinear_corners(
+                positions[chosen].minimum(limit).clamp(min=-1)
+            )
+            images, groups = chosen // self.num_groups, chosen % self.num_groups
+            inds, inside = cells.row_of(batch_inds[images, None], columns, rows)  # (n, 4)
+            return F.embedding_bag(
+                inds * self.num_groups + groups[:, None],
+                cells.table.reshape(-1, self.group_channels),  # (B * H * W * M, Cg)
+                mode='sum',
+                per_sample_weights=(weights * inside).to(cells.table.dtype),
+            )
+
+        sampled = by_level(read, sources.flatten(), len(feats))
         return sampled.unflatten(0, (-1, self.num_groups))

@@ -1,4 +1,4 @@
-"""Locations of a feature pyramid, and its cells as rows of a table."""
+"""Locations of a feature pyramid, and the cells of its maps as rows of tables."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
@@ -64,66 +64,63 @@ class LazyMaps(Sequence):
 
 
 class CellRows(NamedTuple):
-    """The cells of some levels as the rows of one table.
+    """The cells of a map as the rows of a table.
 
     Attributes:
-        table (R, C): one row for each cell: image by image, level by level, row by row.
-        sizes (L, 2): (width, height) of each level, 0 for those not in the table.
-        starts (L,): first row of each level, in the first image.
-        rows_per_image: R / B.
+        table (B * H * W, C): image by image, row by row.
+        width, height: of the map.
     """
 
     table: Tensor
-    sizes: Tensor
-    starts: Tensor
-    rows_per_image: int
+    width: int
+    height: int
 
     @classmethod
-    def of(cls, maps: dict[int, Tensor], num_levels: int) -> 'CellRows':
-        """From the maps (B, C, H_l, W_l) of some of ``num_levels`` levels."""
-        sizes = [tuple(maps[i].shape[:1:-1]) if i in maps else (0, 0) for i in range(num_levels)]
-        counts = [w * h for w, h in sizes]
-        starts = [sum(counts[:level]) for level in range(num_levels)]
-        rows = [maps[i].permute(0, 2, 3, 1).flatten(1, 2) for i in sorted(maps)]
-        table = torch.cat(rows, 1).flatten(0, 1)
-        device = table.device
-        return cls(
-            table,
-            torch.tensor(sizes, device=device),
-            torch.tensor(starts, device=device),
-            sum(counts),
-        )
+    def of(cls, feat: Tensor) -> 'CellRows':
+        """From a map (B, C, H, W): without a copy where its channels are last in memory."""
+        return cls(feat.permute(0, 2, 3, 1).flatten(0, 2), feat.shape[3], feat.shape[2])
 
-    def row_of(
-        self, batch_inds: Tensor, levels: Tensor, columns: Tensor, rows: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def row_of(self, batch_inds: Tensor, columns: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Row of the table of each cell, and whether there is such a cell.
 
-        A cell outside its map gets the row of the nearest cell. The arguments broadcast.
+        A cell outside the map gets the row of the nearest cell. The arguments broadcast.
         """
-        widths, heights = self.sizes[levels].unbind(-1)
-        inside = (columns >= 0) & (columns < widths) & (rows >= 0) & (rows < heights)
-        columns = torch.minimum(columns, widths - 1).clamp(min=0)
-        rows = torch.minimum(rows, heights - 1).clamp(min=0)
-        local = self.starts[levels] + rows * widths + columns
-        return batch_inds * self.rows_per_image + local, inside
-
-    def neighbourhoods(self, where: Locations) -> Tensor:
-        """What a 3x3 convolution with padding 1 sees at N locations: (N, 9, C), row by row."""
-        around = torch.tensor([-1, 0, 1], device=self.table.device)
-        columns = (where.cells[:, :1] + around)[:, None, :].expand(-1, 3, 3)
-        rows = (where.cells[:, 1:] + around)[:, :, None].expand(-1, 3, 3)
-        inds, inside = self.row_of(
-            where.batch_inds[:, None, None], where.levels[:, None, None], columns, rows
-        )
-        seen = F.embedding(inds, self.table) * inside[..., None]
-        return seen.flatten(1, 2)
+        inside = (columns >= 0) & (columns < self.width) & (rows >= 0) & (rows < self.height)
+        columns, rows = columns.clamp(0, self.width - 1), rows.clamp(0, self.height - 1)
+        return (batch_inds * self.height + rows) * self.width + columns, inside
 
 
-def maps_of_levels(maps: Sequence[Tensor], levels: Tensor) -> dict[int, Tensor]:
-    """The maps of those levels that occur in ``levels``; the coarsest if there are none.
+def by_level(function: Callable[[int, Tensor], Tensor], levels: Tensor, num_levels: int) -> Tensor:
+    """Apply a function to the members of each level that occurs.
 
-    One map at least, so that a batch without a location still reaches every weight.
+    Args:
+        function: (level, indices (n,) of its members in ``levels``) -> (n, ...).
+        levels (N,): level of each member. If there are none, the coarsest level is taken, so
+            that the function's weights always get a gradient.
+
+    Returns:
+        The results (N, ...), in the order of ``levels``.
     """
-    wanted = levels.unique().tolist() or [len(maps) - 1]
-    return {level: maps[level] for level in wanted}
+    occurring = levels.unique().tolist() or [num_levels - 1]
+    members = [(levels == level).nonzero()[:, 0] for level in occurring]
+    results = [function(*pair) for pair in zip(occurring, members, strict=True)]
+    return torch.cat(results)[torch.cat(members).argsort()]
+
+
+def neighbourhoods(feats: Sequence[Tensor], where: Locations) -> Tensor:
+    """What a 3x3 convolution with padding 1 sees at N locations: (N, 9, C), row by row.
+
+    Args:
+        feats: maps (B, C, H_l, W_l) of all levels; those without a location are not touched.
+        where: the locations.
+    """
+    around = torch.tensor([-1, 0, 1], device=where.cells.device)
+
+    def read(level: int, chosen: Tensor) -> Tensor:
+        cells, centres = CellRows.of(feats[level]), where.cells[chosen]
+        columns = (centres[:, :1] + around)[:, None, :].expand(-1, 3, 3)
+        rows = (centres[:, 1:] + around)[:, :, None].expand(-1, 3, 3)
+        inds, inside = cells.row_of(where.batch_inds[chosen, None, None], columns, rows)
+        return (F.embedding(inds, cells.table) * inside[..., None]).flatten(1, 2)
+
+    return by_level(read, where.levels, len(feats))
