@@ -2,9 +2,14 @@
 
 import importlib.util
 import json
+import subprocess
+import sys
 
+import cv2
 import pytest
 import torch
+from mmengine.config import Config
+from mmpose.registry import MODELS
 
 CONFIG = 'configs/directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py'
 
@@ -19,7 +24,7 @@ def benchmark(root):
 
 def run(benchmark, root, out, *args):
     common = ['--device', 'cpu', '--runs', '2', '--warmup', '1', '--out', str(out)]
-    benchmark.main([str(root / CONFIG), *common, *args])
+    benchmark.main([str(root / CONFIG), *args, *common])
     return json.loads(out.read_text())
 
 
@@ -60,6 +65,7 @@ def test_training_steps(benchmark, root, tmp_path):
     arguments = ['--train', '--size', '64x64', '--people', '0', '5']
     none, some = run(benchmark, root, tmp_path / 'out.json', *arguments)['rows']
     assert (none['people'], some['people']) == (0, 5)
+    assert some['gflops'] > none['gflops']  # keypoint maps of more levels
     assert set(some['parts_ms']) == {'forward', 'backward'}
 
 
@@ -74,3 +80,45 @@ def test_training_steps(benchmark, root, tmp_path):
 def test_bad_arguments_are_named(benchmark, root, arguments, words):
     with pytest.raises(SystemExit, match=words):
         benchmark.main([str(root / CONFIG), *arguments])
+
+
+def test_half_precision_and_a_checkpoint(benchmark, root, tmp_path):
+    model = MODELS.build(Config.fromfile(root / CONFIG).model)
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / 'weights.pth')
+    arguments = [str(tmp_path / 'weights.pth'), '--amp', '--size', '64x96', '--candidates', '9']
+    content = run(benchmark, root, tmp_path / 'out.json', *arguments)
+    assert content['header']['precision'] == 'AMP'
+    assert 'weights.pth' in content['header']['weights']
+    assert content['rows'][0]['candidates'] <= 9
+
+
+def test_detectors_of_mmdet_and_mmpose(benchmark, root, tmp_path):
+    fcos = 'mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py'
+    rtmo = 'mmpose::body_2d_keypoint/rtmo/coco/rtmo-s_8xb32-600e_coco-640x640.py'
+    arguments = ['--vs', fcos, rtmo, '--size', '64x96', '--candidates', '9', '--runs', '1']
+    rows = run(benchmark, root, tmp_path / 'out.json', *arguments)['rows']
+    assert [row['candidates'] for row in rows] == [9, 9, 9]
+    names = [row['model'] for row in rows]
+    assert names == ['directpose_tiny', 'fcos_r50-caffe_fpn_gn-head', 'rtmo-s']
+
+
+def test_another_kind_of_model_is_refused(benchmark, root):
+    two_stage = 'mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py'
+    with pytest.raises(SystemExit, match='no one-stage detector'):
+        benchmark.main([str(root / CONFIG), '--vs', two_stage, '--size', '64x64'])
+
+
+def test_plot(root, benchmark, tmp_path):
+    run(benchmark, root, tmp_path / 'a.json', '--size', '64x64', '128x128')
+    plot = [sys.executable, '-W', 'ignore', str(root / 'tools/plot_benchmark.py')]
+    good = subprocess.run([*plot, str(tmp_path / 'a.json'), '--out', str(tmp_path / 'a.png')])
+    assert good.returncode == 0
+    assert cv2.imread(str(tmp_path / 'a.png')).shape[0] > 300
+    (tmp_path / 'b.json').write_text('{}')
+    bad = subprocess.run(
+        [*plot, str(tmp_path / 'b.json'), '--out', str(tmp_path / 'b.png')],
+        capture_output=True,
+        text=True,
+    )
+    assert bad.returncode == 1 and 'was not written by tools/benchmark.py' in bad.stderr
+    assert not (tmp_path / 'b.png').exists()

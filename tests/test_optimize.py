@@ -4,6 +4,7 @@ import pytest
 import torch
 from builders import people, sample_of
 from directpose.models import DirectPoseHead
+from directpose.models.directpose.tower import GroupwiseTower, Tower, split_groups
 from directpose.optimize import OptimizeForInferenceHook, optimize_for_inference
 from mmengine.config import Config
 from mmpose.registry import MODELS
@@ -28,6 +29,12 @@ def random_model(root, name):
             nn.init.normal_(module.bias, std=0.1)
             nn.init.normal_(module.running_mean, std=0.1)
             nn.init.uniform_(module.running_var, 0.5, 2)
+        elif isinstance(module, nn.GroupNorm):
+            nn.init.uniform_(module.weight, 0.8, 1.2)
+            nn.init.normal_(module.bias, std=0.1)
+    for name, param in model.bbox_head.named_parameters():
+        if name.endswith('conv.bias'):
+            nn.init.normal_(param, std=0.1)
     nn.init.zeros_(model.bbox_head.conv_cls.bias)
     return model.eval()
 
@@ -40,7 +47,10 @@ def test_same_detections(root, name):
     samples = [sample_of(people(), img_shape=(96, 160)) for _ in images]
     plain = [s.pred_instances for s in model(images, samples, mode='predict')]
     optimize_for_inference(model)
+    optimize_for_inference(model)  # nothing more to do
     assert not [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert isinstance(model.bbox_head.kpt_tower, Tower if 'naive' in name else GroupwiseTower)
+    assert model.extract_feat(images)[0].is_contiguous(memory_format=torch.channels_last)
     fast = [s.pred_instances for s in model(images, samples, mode='predict')]
     for before, after in zip(plain, fast, strict=True):
         assert len(before) == len(after) == 100
@@ -57,3 +67,13 @@ def test_the_hook_optimizes_what_is_tested(root):
     assert Runner.model.backbone.conv1.bias is not None
     config = Config.fromfile(root / f'configs/directpose/{CONFIGS[0]}.py')
     assert 'OptimizeForInferenceHook' in [hook.type for hook in config.custom_hooks]
+
+
+def test_a_normalisation_across_groups_is_not_split():
+    tower = Tower(8, 24, num_norm_groups=6, conv_groups=4, stacked_convs=2)
+    assert split_groups(tower, 4) is tower
+    tower = Tower(8, 24, num_norm_groups=12, conv_groups=4, stacked_convs=2).double().eval()
+    x = torch.randn(2, 8, 5, 7, dtype=torch.float64)
+    split = split_groups(tower, 4)
+    assert isinstance(split, GroupwiseTower)
+    torch.testing.assert_close(split(x), tower(x))

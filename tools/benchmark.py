@@ -3,10 +3,11 @@
     python tools/benchmark.py CONFIG [CHECKPOINT] [--vs CONFIG …] [--batch N …] [--size own HxW …]
     python tools/benchmark.py CONFIG --train --size 512x512 --batch 2
 
-CONFIG is a file, or a config of mmpose or mmdet such as mmpose::PATH or mmdet::PATH. The models
-take turns, so that a busy machine troubles all of them alike. Without a checkpoint the weights are
+CONFIG is the file of a one-stage detector's config, or mmpose::PATH or mmdet::PATH. The models take
+turns, so that a busy machine troubles all of them alike. Without a checkpoint the weights are
 random; batch normalisation is calibrated on the input, and each model's score threshold is set so
 that all keep the same number of candidates. A detector of COCO's 80 classes is made one of people.
+What DirectPose computes at its candidates only counts as decoding.
 """
 
 import argparse
@@ -126,7 +127,7 @@ def parse_args(argv=None):
 # ---------------------------------------------------------------------- models
 
 
-def load_config(name: str) -> Config:
+def load_config(name: str, person_only: bool) -> Config:
     """A config by path or ``package::`` name, without pretrained weights.
 
     Raises:
@@ -140,7 +141,7 @@ def load_config(name: str) -> Config:
         ) from error
     drop_pretrained(cfg.model)
     head = cfg.model.get('bbox_head', {})
-    if head.get('num_classes') == 80:
+    if person_only and head.get('num_classes') == 80:
         head.num_classes = 1
     return cfg
 
@@ -155,8 +156,12 @@ def drop_pretrained(cfg: dict) -> None:
 
 
 def build(name: str, checkpoint: str | None, args: argparse.Namespace, form: str) -> Entry:
-    """A model on the device, with the weights of a checkpoint or seeded random ones."""
-    cfg = load_config(name)
+    """A model on the device, with the weights of a checkpoint or seeded random ones.
+
+    Raises:
+        InputError: it is no one-stage detector.
+    """
+    cfg = load_config(name, person_only=not checkpoint)
     torch.manual_seed(0)
     MMLogger.get_instance('benchmark', log_level='ERROR')  # else each weight's origin is told
     with scope_of(cfg):
@@ -166,17 +171,25 @@ def build(name: str, checkpoint: str | None, args: argparse.Namespace, form: str
     if checkpoint:
         check_checkpoint(checkpoint, model)
         model.load_state_dict(read_checkpoint(checkpoint)[0], strict=False)
+    if not hasattr(model, 'extract_feat') or not hasattr(head_of(model), 'predict'):
+        raise InputError(f'{name} is no one-stage detector of mmdet or mmpose: it has no such head')
     model.to(args.device).train(args.train)
-    label = re.sub(r'_\d*x?b?\d*-?\w*_coco.*$', '', os.path.basename(name).removesuffix('.py'))
-    label += ' (plain)' * (form == 'plain' and not args.train)
-    entry = Entry(label, model, cfg)
-    if args.train:
-        return entry
-    if not checkpoint:
-        calibrate_batch_norm(model, make_input(entry, args.size[0], 1)['inputs'])
-    if form == 'optimized':
-        optimize_for_inference(model)
+    entry = Entry(name, model, cfg)
+    if not args.train:
+        if not checkpoint:
+            calibrate_batch_norm(model, make_input(entry, args.size[0], 1)['inputs'])
+        if form == 'optimized':
+            optimize_for_inference(model)
+        else:
+            entry = entry._replace(label=f'{name} (plain)')
     return entry._replace(model=torch.compile(model)) if args.compile else entry
+
+
+def shorten(labels: list[str]) -> list[str]:
+    """Labels without folders, schedules and datasets, if they still differ."""
+    long = r'^.*/|(_\d+x(b\d+)?[-_][^ ]*|_coco[^ ]*|\.py)(?= |$)'
+    short = [re.sub(long, '', label) for label in labels]
+    return short if len(set(short)) == len(set(labels)) else labels
 
 
 def scope_of(cfg: Config):
@@ -198,7 +211,7 @@ def calibrate_batch_norm(model: nn.Module, inputs: torch.Tensor) -> None:
 
 def head_of(model: nn.Module) -> nn.Module:
     """The head, by mmdet's or mmpose's name."""
-    return model.bbox_head if hasattr(model, 'bbox_head') else model.head
+    return model.bbox_head if hasattr(model, 'bbox_head') else getattr(model, 'head', None)
 
 
 def test_options(model: nn.Module) -> dict:
@@ -220,13 +233,16 @@ def make_input(entry: Entry, size: str, batch: int, people: int | None = None) -
     if size != 'own':
         set_size(packed, *parse_size(size))
     if people is not None:
-        add_people(packed['data_samples'], packed['data_samples'].img_shape, people)
+        keypoints = entry.cfg.model.get('bbox_head', {}).get('num_keypoints', 17)
+        add_people(packed['data_samples'], people, keypoints)
     return entry.model.data_preprocessor(pseudo_collate([packed] * batch), False)
 
 
 def set_size(packed: dict, height: int, width: int) -> None:
     """Replace a packed image by one of that size that comes as it is."""
-    packed['inputs'] = torch.randint(0, 256, (3, height, width), dtype=torch.uint8)
+    generator = torch.Generator().manual_seed(0)
+    shape = (3, height, width)
+    packed['inputs'] = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
     packed['data_samples'].set_metainfo(
         dict(
             img_shape=(height, width),
@@ -251,9 +267,9 @@ def parse_size(size: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def add_people(sample, shape: tuple[int, int], count: int) -> None:
+def add_people(sample, count: int, num_keypoints: int) -> None:
     """Labels of people of all sizes, where mmdet's and mmpose's heads look for them."""
-    height, width = shape
+    height, width = shape = sample.img_shape
     torch.manual_seed(0)
     sides = torch.exp(torch.empty(count).uniform_(np.log(16), np.log(0.8 * min(shape))))
     middles = torch.rand(count, 2) * torch.tensor([width, height])
@@ -261,15 +277,17 @@ def add_people(sample, shape: tuple[int, int], count: int) -> None:
     limit = torch.tensor([width, height, width, height])
     boxes = torch.cat([middles - half, middles + half], 1).clamp(min=0).minimum(limit)
     corners = boxes.view(-1, 2, 2)
-    keypoints = corners[:, :1] + torch.rand(count, 17, 2) * (corners[:, 1:] - corners[:, :1])
+    keypoints = corners[:, :1] + torch.rand(count, num_keypoints, 2) * (
+        corners[:, 1:] - corners[:, :1]
+    )
     labels = torch.zeros(count, dtype=torch.long)
     sample.gt_instances = InstanceData(bboxes=boxes, labels=labels)
     sample.gt_instance_labels = InstanceData(
         bboxes=boxes,
         labels=labels,
         keypoints=keypoints,
-        keypoints_visible=torch.ones(count, 17),
-        keypoints_visible_weights=torch.ones(count, 17),
+        keypoints_visible=torch.ones(count, num_keypoints),
+        keypoints_visible_weights=torch.ones(count, num_keypoints),
         areas=sides**2 / 4,
     )
 
@@ -284,8 +302,10 @@ def candidates_from(model: nn.Module, finest: int) -> Iterator[None]:
 
     if finest and isinstance(head_of(model), DirectPoseHead):
         hook = head_of(model).register_forward_hook(lower_scores)
-        yield
-        hook.remove()
+        try:
+            yield
+        finally:
+            hook.remove()
     else:
         yield
 
@@ -300,7 +320,7 @@ def find_threshold(model: nn.Module, data: dict, wanted: int) -> tuple[int, floa
     """
     head, options = head_of(model), test_options(model)
     feats = model.extract_feat(data['inputs'][:1])
-    outs, original, kept = head(feats), head.forward, dict(options)
+    outs, kept = head(feats), dict(options)
     arguments = {} if hasattr(model, 'bbox_head') else dict(test_cfg=options)
     # Without suppression and limit, the candidates come out. RTMOHead cannot do without.
     iou = 1 - 1e-6
@@ -321,7 +341,7 @@ def find_threshold(model: nn.Module, data: dict, wanted: int) -> tuple[int, floa
         middle = (low + high) / 2
         low, high = (middle, high) if count(middle) > wanted else (low, middle)
     found = count(high)
-    head.forward = original
+    del head.forward
     options.update(kept)
     return found, high
 
@@ -329,13 +349,23 @@ def find_threshold(model: nn.Module, data: dict, wanted: int) -> tuple[int, floa
 # ---------------------------------------------------------------------- measuring
 
 
-class Clock:
-    """Points of time on the device: on a GPU they are taken where the work is done."""
+class Device:
+    """Where the models run, in which precision, and what time it is there."""
 
-    def __init__(self, device: str) -> None:
-        self.on_gpu = device.startswith('cuda')
+    def __init__(self, name: str, amp: bool) -> None:
+        self.name = name
+        self.amp = amp
+        self.on_gpu = name.startswith('cuda')
+        if self.on_gpu:
+            torch.cuda.set_device(name)
+
+    def precision(self) -> torch.autocast:
+        """Context of a forward pass; a new one each time casts the weights anew, as in use."""
+        dtype = torch.float16 if self.on_gpu else torch.bfloat16
+        return torch.autocast(self.name.split(':')[0], dtype, enabled=self.amp)
 
     def now(self):
+        """A point of time; on a GPU it is taken where the work is done."""
         if not self.on_gpu:
             return time.perf_counter()
         event = torch.cuda.Event(enable_timing=True)
@@ -351,73 +381,77 @@ class Clock:
 
 
 @contextlib.contextmanager
-def watch(modules: list[nn.Module], clock: Clock) -> Iterator[list[tuple]]:
+def watch(modules: list[nn.Module], device: Device) -> Iterator[list[tuple]]:
     """Collect (start, end) of every call of the modules."""
     calls, started, handles = [], [], []
     for module in modules:
-        handles.append(module.register_forward_pre_hook(lambda *_: started.append(clock.now())))
+        handles.append(module.register_forward_pre_hook(lambda *_: started.append(device.now())))
         handles.append(
-            module.register_forward_hook(lambda *_: calls.append((started.pop(), clock.now())))
+            module.register_forward_hook(lambda *_: calls.append((started.pop(), device.now())))
         )
-    yield calls
-    for handle in handles:
-        handle.remove()
+    try:
+        yield calls
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
-def time_prediction(case: Case, clock: Clock) -> dict[str, float]:
-    """Milliseconds of one prediction and of its parts.
-
-    The layers of the head are all its modules without children; what else happens in the head and
-    after it is decoding, suppression and packing.
-    """
+def predict(case: Case, device: Device) -> float:
+    """Milliseconds of a prediction."""
     model = case.entry.model
     test_options(model)['score_thr'] = case.score_thr
-    if hasattr(model, '_orig_mod'):  # compiled: one piece
-        start = clock.now()
+    with candidates_from(model, case.finest), device.precision():
+        start = device.now()
         model(**case.data, mode='predict')
-        return dict(total=clock.milliseconds(start, clock.now()))
+        return device.milliseconds(start, device.now())
+
+
+def time_prediction(case: Case, device: Device) -> dict[str, float]:
+    """Milliseconds of a prediction, and of the parts of another one that is watched.
+
+    The layers of the head are all its modules without children. What else happens in the head and
+    after it is decoding, suppression and packing; with it counts what KPAlign does at the
+    candidates only. A compiled model has no parts.
+    """
+    total, model = predict(case, device), case.entry.model
+    if hasattr(model, '_orig_mod'):
+        return dict(total=total)
     features = [m for m in (model.backbone, getattr(model, 'neck', None)) if m is not None]
     layers = [m for m in head_of(model).modules() if not list(m.children())]
-    with (
-        candidates_from(model, case.finest),
-        watch(features, clock) as feature_calls,
-        watch(layers, clock) as layer_calls,
-    ):
-        start = clock.now()
-        model(**case.data, mode='predict')
-        end = clock.now()
-        total = clock.milliseconds(start, end)
+    with watch(features, device) as feature_calls, watch(layers, device) as layer_calls:
+        watched = predict(case, device)
     parts = dict(
-        backbone_neck=sum(clock.milliseconds(*call) for call in feature_calls),
-        head_layers=sum(clock.milliseconds(*call) for call in layer_calls),
+        backbone_neck=sum(device.milliseconds(*call) for call in feature_calls),
+        head_layers=sum(device.milliseconds(*call) for call in layer_calls),
     )
-    return dict(total=total, **parts, decode_nms=total - sum(parts.values()))
+    return dict(total=total, **parts, decode_nms=watched - sum(parts.values()))
 
 
-def time_training_step(case: Case, clock: Clock) -> dict[str, float]:
+def time_training_step(case: Case, device: Device) -> dict[str, float]:
     """Milliseconds of one step of SGD and of its parts."""
     model = case.entry.model
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.SGD(parameters, lr=1e-9)
-    start = clock.now()
-    losses = model(**case.data, mode='loss')
+    start = device.now()
+    with device.precision():
+        losses = model(**case.data, mode='loss')
     loss, _ = model.parse_losses(losses)
-    forward = clock.now()
+    forward = device.now()
     loss.backward()
-    backward = clock.now()
+    backward = device.now()
     optimizer.step()
-    end = clock.now()
+    end = device.now()
     optimizer.zero_grad(set_to_none=True)
     return dict(
-        total=clock.milliseconds(start, end),
-        forward=clock.milliseconds(start, forward),
-        backward=clock.milliseconds(forward, backward),
+        total=device.milliseconds(start, end),
+        forward=device.milliseconds(start, forward),
+        backward=device.milliseconds(forward, backward),
     )
 
 
-def peak_memory(call: Callable, device: str) -> float:
+def peak_memory(call: Callable, device: Device) -> float:
     """Most memory that tensors take during a call beyond what they take before it, in MiB."""
-    if device.startswith('cuda'):
+    if device.on_gpu:
         torch.cuda.synchronize()
         before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
@@ -439,25 +473,21 @@ def count_flops(call: Callable) -> float:
     return counter.get_total_flops() / 1e9
 
 
-def measure(cases: list[Case], args: argparse.Namespace) -> list[dict]:
+def measure(cases: list[Case], device: Device, args: argparse.Namespace) -> list[dict]:
     """One row of numbers for each case, the cases taking turns."""
-    clock = Clock(args.device)
     step = time_training_step if args.train else time_prediction
-    dtype = torch.float16 if clock.on_gpu else torch.bfloat16
+    call = time_training_step if args.train else predict
     samples = [[] for _ in cases]
-    with (
-        torch.set_grad_enabled(args.train),
-        torch.autocast(args.device.split(':')[0], dtype, enabled=args.amp),
-    ):
+    with torch.set_grad_enabled(args.train):
         for number in tqdm(range(args.warmup + args.runs), 'rounds'):
             for case, times in zip(cases, samples, strict=True):
-                found = step(case, clock)
+                found = step(case, device)
                 if number >= args.warmup:
                     times.append(found)
         extras = [
             dict(
-                peak_mib=peak_memory(lambda case=case: step(case, clock), args.device),
-                gflops=count_flops(lambda case=case: step(case, clock)),
+                peak_mib=peak_memory(lambda case=case: call(case, device), device),
+                gflops=count_flops(lambda case=case: call(case, device)),
             )
             for case in tqdm(cases, 'memory and FLOPs')
         ]
@@ -472,7 +502,10 @@ def summarize(case: Case, times: list[dict]) -> dict:
     totals = [t['total'] for t in times]
     low, high = np.percentile(totals, (10, 90))
     median = statistics.median(totals)
-    parameters = sum(p.numel() for p in case.entry.model.parameters())
+    weights = case.entry.model.named_parameters()
+    # A branch of the training only does not count as a part of what predicts.
+    trained = case.people is not None
+    parameters = sum(p.numel() for n, p in weights if trained or 'heatmap_head.' not in n)
     return dict(
         model=case.entry.label,
         size=case.size,
@@ -513,7 +546,7 @@ def header(args: argparse.Namespace) -> dict:
         date=datetime.date.today().isoformat(),
         precision='AMP' if args.amp else 'float32',
         compiled=args.compile,
-        weights=args.checkpoint or 'random',
+        weights=f'{args.checkpoint}; others random' if args.checkpoint else 'random',
         runs=args.runs,
         mode='training step' if args.train else 'prediction',
     )
@@ -530,10 +563,11 @@ def table(rows: list[dict], train: bool) -> str:
     titles = ['model', *conditions, 'ms (p10 to p90)', 'ratio']
     titles += [names.get(part, part) for part in parts]
     titles += ['images/s', 'peak MiB', 'M params', 'GFLOPs']
-    lines, first = [titles, ['---'] * len(titles)], rows[0]
-    for row in rows:
-        if row['model'] == rows[0]['model']:
-            first = row
+    lines = [titles, ['---'] * len(titles)]
+    # The models take turns under the same conditions.
+    num_models = len({row['model'] for row in rows})
+    for number, row in enumerate(rows):
+        first = rows[number - number % num_models]
         cells = [row['model'], *(str(row[condition]) for condition in conditions)]
         cells.append(f'{row["median_ms"]:.1f} ({row["p10_ms"]:.1f} to {row["p90_ms"]:.1f})')
         cells.append(f'{row["median_ms"] / first["median_ms"]:.2f}')
@@ -544,20 +578,21 @@ def table(rows: list[dict], train: bool) -> str:
     return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in lines)
 
 
-def make_cases(args: argparse.Namespace) -> Iterator[Case]:
+def make_cases(args: argparse.Namespace, device: Device) -> Iterator[Case]:
     """Each model in each form, at each size, batch and number of candidates or people."""
     models = [(args.config, args.checkpoint), *((name, None) for name in args.vs)]
     forms = ['plain'] if args.train else args.forms
     entries = [build(*model, args, form) for model in models for form in forms]
+    labels = shorten([entry.label for entry in entries])
+    entries = [e._replace(label=label) for e, label in zip(entries, labels, strict=True)]
     numbers = args.people if args.train else args.candidates
-    for size, batch, number, finest in itertools.product(
-        args.size, args.batch, numbers, args.finest
-    ):
+    levels = [0] if args.train else args.finest
+    for size, batch, number, finest in itertools.product(args.size, args.batch, numbers, levels):
         for entry in entries:
             people = number if args.train else None
             data = make_input(entry, size, batch, people)
             shape = 'x'.join(map(str, data['inputs'].shape[-2:]))
-            with candidates_from(entry.model, finest):
+            with candidates_from(entry.model, finest), device.precision():
                 found = (0, 0.0) if args.train else find_threshold(entry.model, data, number)
             yield Case(entry, data, shape, batch, *found, people, finest)
 
@@ -567,7 +602,8 @@ def main(argv=None):
     args = parse_args(argv)
     if args.out:
         check_work_dir(os.path.dirname(os.path.abspath(args.out)), '--out')
-    rows = measure(list(make_cases(args)), args)
+    device = Device(args.device, args.amp)
+    rows = measure(list(make_cases(args, device)), device, args)
     facts = header(args)
     print(', '.join(f'{name} {value}' for name, value in facts.items()), end='\n\n')
     print(table(rows, args.train))

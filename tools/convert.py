@@ -3,7 +3,7 @@
     python tools/convert.py gluoncv SRC DST [--config CONFIG]
     python tools/convert.py fcos SRC DST [--config CONFIG]
 
-gluoncv: the state dict of GluonCV's directpose_resnet50_lpf_fpn_coco, to test or to go on with.
+gluoncv: the state dict of GluonCV's directpose_resnet50_lpf_fpn_coco, to test and to use.
 fcos: an mmdet FCOS trained on COCO, to start the training from (``load_from``).
 """
 
@@ -29,8 +29,8 @@ DEFAULT_CONFIGS = dict(
 )
 # Parts of the model, for the report.
 PARTS = r'^(backbone|neck|heatmap_head|bbox_head\.\w+)\.'
-# What GluonCV's published weights lack, or all checkpoints of some age.
-OPTIONAL = r'^heatmap_head\.|\.num_batches_tracked$'
+# What GluonCV's published weights lack.
+OPTIONAL = r'^heatmap_head\.'
 FCOS_PARTS = r'^(backbone|neck|bbox_head\.(cls_tower|bbox_tower|conv_cls|conv_centerness))\.'
 
 
@@ -80,9 +80,11 @@ def convert_fcos(src: str, config: Config) -> dict[str, Tensor]:
             f'the backbone of {src} is of style {theirs[1]!r}, that of {config.filename} of style '
             f'{ours!r}; give a config of the same style with --config'
         )
-    converted = from_fcos(weights, bool(re.search(r'centerness_on_reg=True', text)))
+    head = config.model.bbox_head
+    on_cls = 'centerness_on_reg=True' not in text and not head.get('centerness_on_kpt')
+    converted = from_fcos(weights, with_centerness=on_cls)
     wanted = {n: w for n, w in model_weights(config).items() if re.match(FCOS_PARTS, n)}
-    if not any('.conv_centerness.' in name for name in converted):
+    if not on_cls:
         wanted = {n: w for n, w in wanted.items() if '.conv_centerness.' not in n}
     if not any('.bbox_tower.' in name for name in wanted):
         converted = {n: w for n, w in converted.items() if '.bbox_tower.' not in n}

@@ -1,6 +1,7 @@
 _base_ = ['./directpose_r50_fpn_8xb4-100e_coco-800x1333.py']
 
-# For weights of GluonCV's directpose_resnet50_lpf_fpn_coco, converted by tools/convert.py
+# To use weights of GluonCV's directpose_resnet50_lpf_fpn_coco, converted by tools/convert.py. Not
+# for training: that would need the same pixels in the training pipeline.
 model = dict(
     backbone=dict(type='mmdet.BlurResNet', init_cfg=None),
     bbox_head=dict(

@@ -262,7 +262,9 @@ def weight_problems(
     found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]
 ) -> list[str]:
     """What is missing, unknown or of another shape among the weights found, sorted."""
-    problems = [f'{name} is missing' for name in wanted.keys() - found.keys()]
+    missing = wanted.keys() - found.keys()
+    # A count that nothing reads, and that old checkpoints lack.
+    problems = [f'{n} is missing' for n in missing if not n.endswith('.num_batches_tracked')]
     problems += [f'{name} is not in the model' for name in found.keys() - wanted.keys()]
     problems += [
         f'{name} is {tuple(found[name].shape)}, in the model {tuple(wanted[name].shape)}'

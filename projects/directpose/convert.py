@@ -12,6 +12,14 @@ from torch import Tensor
 
 Rules = Sequence[tuple[str, str | Callable]]
 
+
+def tower_place(match: re.Match) -> str:
+    """The place in a :class:`Tower` of a place in GluonCV's flat sequence: convolution,
+    normalisation, ReLU, convolution, and so on."""
+    layer, part = divmod(int(match[1]), 3)
+    return f'tower.{layer}.{("conv", "gn")[part]}.' if part < 2 else match[0]
+
+
 # Blocks of the backbone that begin with a blur: it stands first in a sequence of two or three.
 _BLURRED = r'^(backbone\.layer[234]\.0\.'
 GLUONCV_RULES: Rules = [
@@ -27,8 +35,7 @@ GLUONCV_RULES: Rules = [
         r'^bbox_head\.predictor\.(\d+)\.kpt_predictor\.',
         r'bbox_head.kpt_predictor.predictors.\1.',
     ),
-    # A tower is a flat sequence: convolution, normalisation, ReLU, convolution, and so on.
-    (r'tower\.(\d+)\.', lambda m: f'tower.{int(m[1]) // 3}.{("conv", "gn")[int(m[1]) % 3]}.'),
+    (r'tower\.(\d+)\.', tower_place),
     (r'^backbone\.fpn_lateral([345])\.', lambda m: f'neck.lateral_convs.{int(m[1]) - 3}.conv.'),
     (r'^backbone\.fpn_output([345])\.', lambda m: f'neck.fpn_convs.{int(m[1]) - 3}.conv.'),
     (r'^backbone\.top_block\.p([67])\.', lambda m: f'neck.fpn_convs.{int(m[1]) - 3}.conv.'),
@@ -68,18 +75,17 @@ def from_gluoncv(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return converted
 
 
-def from_fcos(weights: Mapping[str, Tensor], centerness_on_reg: bool) -> dict[str, Tensor]:
+def from_fcos(weights: Mapping[str, Tensor], with_centerness: bool) -> dict[str, Tensor]:
     """Weights of the parts that :class:`DirectPose` shares with mmdet's FCOS.
 
     Args:
         weights: of an FCOS for one class or for COCO's 80, of which the person is kept.
-        centerness_on_reg: whether its centerness reads the regression tower; then it is of no
-            use here.
+        with_centerness: take its centerness, which must read the cls tower in both models.
     """
     converted = {}
     for theirs, weight in weights.items():
         name = rename(theirs, FCOS_RULES)
-        if re.search(FCOS_OTHER, name) or (centerness_on_reg and '.conv_centerness.' in name):
+        if re.search(FCOS_OTHER, name) or (not with_centerness and '.conv_centerness.' in name):
             continue
         if name.startswith('bbox_head.conv_cls.'):
             weight = weight[FCOS_PERSON : FCOS_PERSON + 1]

@@ -8,23 +8,24 @@ from mmpose.registry import HOOKS
 from torch import nn
 
 from .models import DirectPoseHead
-from .models.directpose.tower import GroupwiseTower
+from .models.directpose.tower import Tower, split_groups
 
 
 def optimize_for_inference(model: nn.Module) -> None:
     """Make a detector faster, in place; its numbers stay the same up to rounding.
 
-    Batch normalisation becomes a part of the convolution before it; feature maps lie in memory with
-    their channels last, as convolutions on CPUs and half-precision ones on GPUs want them; on a
-    CPU the keypoint tower of :class:`DirectPoseHead` is computed group by group. The model cannot
-    be trained afterwards.
+    Batch normalisation becomes a part of the convolution before it. On a CPU, feature maps lie in
+    memory with their channels last, and the keypoint tower of :class:`DirectPoseHead` is computed
+    group by group. The model cannot be trained afterwards; an exponential moving average of its
+    weights has to be taken over before.
     """
     model.eval()
     fuse_conv_bn(model)
-    on_cpu = next(model.parameters()).device.type == 'cpu'
-    for module in list(model.modules()):
-        if on_cpu and isinstance(module, DirectPoseHead):
-            module.kpt_tower = GroupwiseTower(module.kpt_tower, module.kpt_predictor.num_groups)
+    if next(model.parameters()).device.type != 'cpu':
+        return
+    for head in [m for m in model.modules() if isinstance(m, DirectPoseHead)]:
+        if isinstance(head.kpt_tower, Tower):
+            head.kpt_tower = split_groups(head.kpt_tower, head.kpt_predictor.num_groups)
     model.to(memory_format=torch.channels_last)
 
 

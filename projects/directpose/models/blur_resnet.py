@@ -73,7 +73,8 @@ class BlurResNet(ResNet):
     convolution.
 
     The weights have the names and shapes of a plain ResNet's. Arguments are those of
-    :class:`mmdet.models.ResNet`, style ``'pytorch'``.
+    :class:`mmdet.models.ResNet`; ``style`` and ``avg_down`` keep their defaults, and
+    ``zero_init_residual`` has no effect.
     """
 
     arch_settings: ClassVar = {

@@ -1,7 +1,16 @@
 """The towers of the head."""
 
+import functools
+
+import torch
 from mmcv.cnn import ConvModule
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts
+
+# What a Tower keeps for its gradients.
+keep_convolutions = functools.partial(
+    create_selective_checkpoint_contexts, [torch.ops.aten.convolution.default]
+)
 
 
 class Tower(nn.Sequential):
@@ -37,31 +46,26 @@ class Tower(nn.Sequential):
             )
         )
 
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C_in, H, W) -> (B, C, H, W).
+
+        For the gradients only what the convolutions give is kept: normalisation and ReLU, which
+        cost little, are computed again. That halves the memory of the tower.
+        """
+        if not (torch.is_grad_enabled() and self.training):
+            return super().forward(x)
+        return checkpoint(super().forward, x, use_reentrant=False, context_fn=keep_convolutions)
+
 
 class GroupwiseTower(nn.Module):
-    """A tower of separate features, computed one group after the other: the same numbers.
+    """Towers of single groups, one computed after the other: see :func:`split_groups`.
 
-    The maps of a single group stay in the caches of a CPU, those of all groups do not. Its result
-    has its channels last in memory.
-
-    Args:
-        tower: to take the weights of.
-        num_groups: groups of separate features in it.
+    Its result has its channels last in memory.
     """
 
-    def __init__(self, tower: Tower, num_groups: int) -> None:
+    def __init__(self, towers: list[Tower]) -> None:
         super().__init__()
-        first, weights = tower[0], tower.state_dict()
-        self.towers = nn.ModuleList()
-        for group in range(num_groups):
-            part = Tower(
-                first.conv.in_channels,
-                first.conv.out_channels // num_groups,
-                first.norm.num_groups // num_groups,
-                stacked_convs=len(tower),
-            )
-            part.load_state_dict({n: w.chunk(num_groups)[group] for n, w in weights.items()})
-            self.towers.append(part)
+        self.towers = nn.ModuleList(towers)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) -> (B, C, H, W)."""
@@ -72,3 +76,25 @@ class GroupwiseTower(nn.Module):
                 parts = part.new_empty(*part.shape[:3], len(self.towers), part.shape[3])
             parts[..., group, :] = part
         return parts.flatten(3).permute(0, 3, 1, 2)
+
+
+def split_groups(tower: Tower, num_groups: int) -> nn.Module:
+    """The same tower for inference, with one tower for each of its groups of separate features.
+
+    The maps of a single group stay in the caches of a CPU, those of all groups do not. A tower
+    whose normalisation does not respect the groups, or that has but one, is returned as it is.
+    """
+    first, weights = tower[0], tower.state_dict()
+    if num_groups == 1 or first.norm.num_groups % num_groups:
+        return tower
+    towers = []
+    for group in range(num_groups):
+        part = Tower(
+            first.conv.in_channels,
+            first.conv.out_channels // num_groups,
+            first.norm.num_groups // num_groups,
+            stacked_convs=len(tower),
+        )
+        part.load_state_dict({n: w.chunk(num_groups)[group] for n, w in weights.items()})
+        towers.append(part.to(first.conv.weight).train(tower.training))
+    return GroupwiseTower(towers)
