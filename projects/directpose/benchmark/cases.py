@@ -1,0 +1,288 @@
+"""What a benchmark measures: detectors of mmdet and mmpose, and inputs for them."""
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.hub import get_config
+from mmengine.logging import MMLogger
+from mmengine.registry import MODELS, DefaultScope
+from mmengine.structures import InstanceData
+from torch import nn
+
+from ..checks import check_checkpoint, read_checkpoint
+from ..errors import InputError
+from ..models import DirectPoseHead
+from ..optimize import optimize_for_inference
+
+IMAGE_SHAPE = (480, 640)  # of the picture that each model gets through its own pipeline
+
+
+class Entry(NamedTuple):
+    """A model that takes part.
+
+    Attributes:
+        label: its name in the table.
+        model: ready to run on the device.
+        cfg: its config.
+    """
+
+    label: str
+    model: nn.Module
+    cfg: Config
+
+
+class Case(NamedTuple):
+    """A model with an input: one row of the table.
+
+    Attributes:
+        entry: the model.
+        data: ``inputs`` (B, 3, H, W) and ``data_samples``.
+        size: ``HxW`` of the network input.
+        batch: B.
+        candidates: of each image, that reach the suppression at ``score_thr``.
+        people: labelled in each training image.
+        finest: level from which on there are candidates.
+    """
+
+    entry: Entry
+    data: dict
+    size: str
+    batch: int
+    candidates: int
+    score_thr: float
+    people: int | None
+    finest: int
+
+
+def load_config(name: str, person_only: bool) -> Config:
+    """A config by path or ``package::`` name, without pretrained weights.
+
+    Raises:
+        InputError: there is none.
+    """
+    try:
+        cfg = get_config(name) if '::' in name else Config.fromfile(name)
+    except (OSError, ValueError, AssertionError, KeyError, ImportError) as error:
+        raise InputError(
+            f'cannot load the config {name} ({error}); give a file, mmpose::PATH or mmdet::PATH'
+        ) from error
+    drop_pretrained(cfg.model)
+    head = cfg.model.get('bbox_head', {})
+    if person_only and head.get('num_classes') == 80:
+        head.num_classes = 1
+    return cfg
+
+
+def drop_pretrained(cfg: dict) -> None:
+    """Remove what would download weights, however deep it lies."""
+    for key, value in cfg.items():
+        if isinstance(value, dict):
+            drop_pretrained(value)
+            if key == 'init_cfg' and value.get('type') == 'Pretrained':
+                cfg[key] = None
+
+
+def build(
+    name: str, checkpoint: str | None, device: str, form: str, size: str, compiled: bool
+) -> Entry:
+    """A model on the device, with the weights of a checkpoint or seeded random ones.
+
+    Args:
+        name, checkpoint: config and weights.
+        device: where to put it.
+        form: ``'train'``, or for predictions ``'plain'`` or ``'optimized'``.
+        size: of an input on which batch normalisation of random weights is calibrated.
+        compiled: by ``torch.compile``.
+
+    Raises:
+        InputError: it is no one-stage detector.
+    """
+    cfg = load_config(name, person_only=not checkpoint)
+    torch.manual_seed(0)
+    MMLogger.get_instance('benchmark', log_level='ERROR')  # else each weight's origin is told
+    with scope_of(cfg):
+        model = MODELS.build(cfg.model)
+        if not checkpoint:
+            model.init_weights()
+    if checkpoint:
+        check_checkpoint(checkpoint, model)
+        model.load_state_dict(read_checkpoint(checkpoint)[0], strict=False)
+    if not hasattr(model, 'extract_feat') or not hasattr(head_of(model), 'predict'):
+        raise InputError(f'{name} is no one-stage detector of mmdet or mmpose: it has no such head')
+    model.to(device).train(form == 'train')
+    entry = Entry(name, model, cfg)
+    if form != 'train':
+        if not checkpoint:
+            calibrate_batch_norm(model, make_input(entry, size, 1)['inputs'])
+        if form == 'optimized':
+            optimize_for_inference(model)
+        else:
+            entry = entry._replace(label=f'{name} (plain)')
+    return entry._replace(model=torch.compile(model)) if compiled else entry
+
+
+def shorten(labels: list[str]) -> list[str]:
+    """Labels without folders, schedules and datasets, if they still differ."""
+    long = r'^.*/|(_\d+x(b\d+)?[-_][^ ]*|_coco[^ ]*|\.py)(?= |$)'
+    short = [re.sub(long, '', label) for label in labels]
+    return short if len(set(short)) == len(set(labels)) else labels
+
+
+def scope_of(cfg: Config):
+    """Context in which the types of the config are found."""
+    return DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmpose'))
+
+
+def calibrate_batch_norm(model: nn.Module, inputs: torch.Tensor) -> None:
+    """Take the statistics of the input, without which random weights give numbers of any size."""
+    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.train()
+        norm.momentum = 1.0
+    with torch.no_grad():
+        head_of(model)(model.extract_feat(inputs))
+    for norm in norms:
+        norm.eval()
+
+
+def head_of(model: nn.Module) -> nn.Module:
+    """The head, by mmdet's or mmpose's name."""
+    return model.bbox_head if hasattr(model, 'bbox_head') else getattr(model, 'head', None)
+
+
+def test_options(model: nn.Module) -> dict:
+    """Where the score threshold and the suppression of the model are set."""
+    return model.bbox_head.test_cfg if hasattr(model, 'bbox_head') else model.test_cfg
+
+
+def make_input(entry: Entry, size: str, batch: int, people: int | None = None) -> dict:
+    """A batch of the same picture of noise, as the model's pipeline or ``size`` make it."""
+    cfg, noise = entry.cfg, np.random.default_rng(0).integers(0, 256, (*IMAGE_SHAPE, 3))
+    steps = [s for s in cfg.test_dataloader.dataset.pipeline if 'LoadAnnotations' not in s['type']]
+    with tempfile.TemporaryDirectory() as folder, scope_of(cfg):
+        path = os.path.join(folder, 'noise.png')
+        cv2.imwrite(path, noise.astype(np.uint8))
+        packed = Compose(steps)(dict(img_path=path, img_id=0, id=[0]))
+    if size != 'own':
+        set_size(packed, *parse_size(size))
+    if people is not None:
+        keypoints = entry.cfg.model.get('bbox_head', {}).get('num_keypoints', 17)
+        add_people(packed['data_samples'], people, keypoints)
+    return entry.model.data_preprocessor(pseudo_collate([packed] * batch), False)
+
+
+def set_size(packed: dict, height: int, width: int) -> None:
+    """Replace a packed image by one of that size that comes as it is."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (3, height, width)
+    packed['inputs'] = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    packed['data_samples'].set_metainfo(
+        dict(
+            img_shape=(height, width),
+            ori_shape=(height, width),
+            scale_factor=(1.0, 1.0),
+            input_size=(width, height),
+            input_center=np.array([width / 2, height / 2]),
+            input_scale=np.array([width, height], dtype=float),
+        )
+    )
+
+
+def parse_size(size: str) -> tuple[int, int]:
+    """(height, width) of ``HxW``.
+
+    Raises:
+        InputError: it is something else.
+    """
+    match = re.fullmatch(r'(\d+)x(\d+)', size)
+    if match is None:
+        raise InputError(f'--size {size}: give own, or height and width such as 800x1216')
+    return int(match[1]), int(match[2])
+
+
+def add_people(sample, count: int, num_keypoints: int) -> None:
+    """Labels of people of all sizes, where mmdet's and mmpose's heads look for them."""
+    height, width = shape = sample.img_shape
+    torch.manual_seed(0)
+    sides = torch.exp(torch.empty(count).uniform_(np.log(16), np.log(0.8 * min(shape))))
+    middles = torch.rand(count, 2) * torch.tensor([width, height])
+    half = torch.stack([0.25 * sides, 0.5 * sides], 1)
+    limit = torch.tensor([width, height, width, height])
+    boxes = torch.cat([middles - half, middles + half], 1).clamp(min=0).minimum(limit)
+    corners = boxes.view(-1, 2, 2)
+    keypoints = corners[:, :1] + torch.rand(count, num_keypoints, 2) * (
+        corners[:, 1:] - corners[:, :1]
+    )
+    labels = torch.zeros(count, dtype=torch.long)
+    sample.gt_instances = InstanceData(bboxes=boxes, labels=labels)
+    sample.gt_instance_labels = InstanceData(
+        bboxes=boxes,
+        labels=labels,
+        keypoints=keypoints,
+        keypoints_visible=torch.ones(count, num_keypoints),
+        keypoints_visible_weights=torch.ones(count, num_keypoints),
+        areas=sides**2 / 4,
+    )
+
+
+@contextlib.contextmanager
+def candidates_from(model: nn.Module, finest: int) -> Iterator[None]:
+    """No candidate on the levels below ``finest`` in a DirectPose; other heads stay as they are."""
+
+    def lower_scores(head, inputs, outs):
+        for score in outs['cls_scores'][:finest]:
+            score.fill_(-20.0)
+
+    if finest and isinstance(head_of(model), DirectPoseHead):
+        hook = head_of(model).register_forward_hook(lower_scores)
+        try:
+            yield
+        finally:
+            hook.remove()
+    else:
+        yield
+
+
+@torch.no_grad()
+def find_threshold(model: nn.Module, data: dict, wanted: int) -> tuple[int, float]:
+    """The score threshold at which ``wanted`` candidates of an image reach the suppression.
+
+    Returns:
+        How many really do (an image has not more points, and levels may keep a limited number),
+        and the threshold.
+    """
+    head, options = head_of(model), test_options(model)
+    feats = model.extract_feat(data['inputs'][:1])
+    outs, kept = head(feats), dict(options)
+    arguments = {} if hasattr(model, 'bbox_head') else dict(test_cfg=options)
+    # Without suppression and limit, the candidates come out. RTMOHead cannot do without.
+    iou = 1 - 1e-6
+    unlimited = dict(iou_thr=iou, nms_thr=iou, max_per_img=10**6)
+    unlimited['nms'] = dict(type='nms', iou_threshold=iou)
+    options.update({key: value for key, value in unlimited.items() if key in options})
+    head.forward = lambda *_: outs
+
+    def count(threshold: float) -> int:
+        options['score_thr'] = threshold
+        try:
+            return len(head.predict(feats, data['data_samples'][:1], **arguments)[0].bboxes)
+        except UnboundLocalError:  # of mmpose's RTMOHead, where it finds nobody
+            return 0
+
+    low, high = 0.0, 1.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (middle, high) if count(middle) > wanted else (low, middle)
+    found = count(high)
+    del head.forward
+    options.update(kept)
+    return found, high

@@ -1,0 +1,195 @@
+"""Time, memory and floating-point operations of a prediction or a training step."""
+
+import contextlib
+import itertools
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+from tqdm import tqdm
+
+from .cases import Case, candidates_from, head_of, test_options
+
+
+class Device:
+    """Where the models run, in which precision, and what time it is there."""
+
+    def __init__(self, name: str, amp: bool) -> None:
+        self.name = name
+        self.amp = amp
+        self.on_gpu = name.startswith('cuda')
+        if self.on_gpu:
+            torch.cuda.set_device(name)
+
+    def precision(self) -> torch.autocast:
+        """Context of a forward pass; a new one each time casts the weights anew, as in use."""
+        dtype = torch.float16 if self.on_gpu else torch.bfloat16
+        return torch.autocast(self.name.split(':')[0], dtype, enabled=self.amp)
+
+    def now(self):
+        """A point of time; on a GPU it is taken where the work is done."""
+        if not self.on_gpu:
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def milliseconds(self, start, end) -> float:
+        """Between two points of time; waits for the device."""
+        if not self.on_gpu:
+            return 1000 * (end - start)
+        torch.cuda.synchronize()
+        return start.elapsed_time(end)
+
+
+@contextlib.contextmanager
+def watch(modules: list[nn.Module], device: Device) -> Iterator[list[tuple]]:
+    """Collect (start, end) of every call of the modules."""
+    calls, started, handles = [], [], []
+    for module in modules:
+        handles.append(module.register_forward_pre_hook(lambda *_: started.append(device.now())))
+        handles.append(
+            module.register_forward_hook(lambda *_: calls.append((started.pop(), device.now())))
+        )
+    try:
+        yield calls
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def predict(case: Case, device: Device) -> float:
+    """Milliseconds of a prediction."""
+    model = case.entry.model
+    test_options(model)['score_thr'] = case.score_thr
+    with candidates_from(model, case.finest), device.precision():
+        start = device.now()
+        model(**case.data, mode='predict')
+        return device.milliseconds(start, device.now())
+
+
+def time_prediction(case: Case, device: Device) -> dict[str, float]:
+    """Milliseconds of a prediction, and of the parts of another one that is watched.
+
+    The layers of the head are all its modules without children. What else happens in the head and
+    after it is decoding, suppression and packing; with it counts what KPAlign does at the
+    candidates only. A compiled model has no parts.
+    """
+    total, model = predict(case, device), case.entry.model
+    if hasattr(model, '_orig_mod'):
+        return dict(total=total)
+    features = [m for m in (model.backbone, getattr(model, 'neck', None)) if m is not None]
+    layers = [m for m in head_of(model).modules() if not list(m.children())]
+    with watch(features, device) as feature_calls, watch(layers, device) as layer_calls:
+        watched = predict(case, device)
+    parts = dict(
+        backbone_neck=sum(device.milliseconds(*call) for call in feature_calls),
+        head_layers=sum(device.milliseconds(*call) for call in layer_calls),
+    )
+    return dict(total=total, **parts, decode_nms=watched - sum(parts.values()))
+
+
+def time_training_step(case: Case, device: Device) -> dict[str, float]:
+    """Milliseconds of one step of SGD and of its parts."""
+    model = case.entry.model
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.SGD(parameters, lr=1e-9)
+    start = device.now()
+    with device.precision():
+        losses = model(**case.data, mode='loss')
+    loss, _ = model.parse_losses(losses)
+    forward = device.now()
+    loss.backward()
+    backward = device.now()
+    optimizer.step()
+    end = device.now()
+    optimizer.zero_grad(set_to_none=True)
+    return dict(
+        total=device.milliseconds(start, end),
+        forward=device.milliseconds(start, forward),
+        backward=device.milliseconds(forward, backward),
+    )
+
+
+def peak_memory(call: Callable, device: Device) -> float:
+    """Most memory that tensors take during a call beyond what they take before it, in MiB."""
+    if device.on_gpu:
+        torch.cuda.synchronize()
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        call()
+        torch.cuda.synchronize()
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    with torch.profiler.profile(activities=activities, profile_memory=True) as profile:
+        call()
+    events = [e for e in profile.profiler.kineto_results.events() if e.name() == '[memory]']
+    events.sort(key=lambda e: e.start_ns())
+    return max(itertools.accumulate(e.nbytes() for e in events), default=0) / 2**20
+
+
+def count_flops(call: Callable) -> float:
+    """Billions of floating-point operations of convolutions and matrix products in a call."""
+    with FlopCounterMode(display=False) as counter:
+        call()
+    return counter.get_total_flops() / 1e9
+
+
+def measure(cases: list[Case], device: Device, train: bool, runs: int, warmup: int) -> list[dict]:
+    """One row of numbers for each case, the cases taking turns.
+
+    Args:
+        train: training steps, not predictions.
+        runs, warmup: measured calls of each case, and calls before them.
+    """
+    step = time_training_step if train else time_prediction
+    call = time_training_step if train else predict
+    samples = [[] for _ in cases]
+    with torch.set_grad_enabled(train):
+        for number in tqdm(range(warmup + runs), 'rounds'):
+            for case, times in zip(cases, samples, strict=True):
+                found = step(case, device)
+                if number >= warmup:
+                    times.append(found)
+        extras = [
+            dict(
+                peak_mib=peak_memory(lambda case=case: call(case, device), device),
+                gflops=count_flops(lambda case=case: call(case, device)),
+            )
+            for case in tqdm(cases, 'memory and FLOPs')
+        ]
+    return [
+        summarize(case, times) | extra
+        for case, times, extra in zip(cases, samples, extras, strict=True)
+    ]
+
+
+def summarize(case: Case, times: list[dict]) -> dict:
+    """Median, 10th and 90th percentile, and medians of the parts, in milliseconds."""
+    totals = [t['total'] for t in times]
+    low, high = np.percentile(totals, (10, 90))
+    median = statistics.median(totals)
+    weights = case.entry.model.named_parameters()
+    # A branch of the training only does not count as a part of what predicts.
+    trained = case.people is not None
+    parameters = sum(p.numel() for n, p in weights if trained or 'heatmap_head.' not in n)
+    return dict(
+        model=case.entry.label,
+        size=case.size,
+        batch=case.batch,
+        candidates=case.candidates,
+        people=case.people,
+        finest=case.finest,
+        median_ms=median,
+        p10_ms=float(low),
+        p90_ms=float(high),
+        images_per_s=1000 * case.batch / median,
+        parameters_m=parameters / 1e6,
+        parts_ms={
+            part: statistics.median(t[part] for t in times) for part in times[0] if part != 'total'
+        },
+    )
