@@ -3,7 +3,7 @@
     python tools/plot_benchmark.py run1.json [run2.json …] --out scaling.png
 
 One panel for each file; its x axis is the input area, the batch, the number of candidates or of
-labelled people: whichever has the most values. The dotted line is proportional to x.
+labelled people: whichever has the most values. The dotted line joins the first and the last point.
 """
 
 import argparse
@@ -56,11 +56,9 @@ def draw_panel(axes: plt.Axes, path: str) -> None:
         x, median = (np.array([row[key] for row in own], float) for key in (name, 'median_ms'))
         low, high = (np.array([row[key] for row in own], float) for key in ('p10_ms', 'p90_ms'))
         line = axes.errorbar(x, median, (median - low, high - median), fmt='o-', ms=4, label=model)
-        if (x > 0).all():
-            color = line.lines[0].get_color()
-            axes.plot(x, median[-1] * x / x[-1], ':', color=color, lw=1)
-    axes.set(xscale='log', yscale='log', xlabel=AXES[name], ylabel=f'ms, {mode}')
-    axes.grid(which='both', alpha=0.3)
+        axes.plot(x[[0, -1]], median[[0, -1]], ':', color=line.lines[0].get_color(), lw=1)
+    axes.set(xlabel=AXES[name], ylabel=f'ms, {mode}', ylim=(0, None))
+    axes.grid(alpha=0.3)
     axes.legend(fontsize=7)
 
 
