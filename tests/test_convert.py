@@ -206,6 +206,17 @@ def test_fcos_parts_that_are_of_no_use(root, fcos, tmp_path):
     assert 'bbox_head.bbox_tower.3.gn.weight' in taken
     assert not [n for n in taken if 'conv_centerness' in n or 'conv_bbox' in n]
 
+    # distances in strides fit, but for the scale of each level
+    scaled = {n: w * 3 if '.scales.' in n else w for n, w in model.state_dict().items()}
+    text_in_strides = text.replace('num_classes=80', 'norm_on_bbox=True')
+    checkpoint = dict(state_dict=scaled, meta=dict(cfg=text_in_strides))
+    torch.save(checkpoint, tmp_path / 'fcos.pth')
+    assert run(root, *arguments).returncode == 0
+    taken = torch.load(tmp_path / 'dst.pth', weights_only=True)['state_dict']
+    expected = 3 * model.bbox_head.conv_reg.weight
+    torch.testing.assert_close(taken['bbox_head.conv_bbox.weight'], expected)
+    assert 'bbox_head.conv_centerness.weight' in taken
+
     save(tmp_path / 'fcos.pth', model, text.replace("style='caffe'", "style='pytorch'"))
     result = run(root, *arguments)
     assert result.returncode == 1 and "of style 'pytorch'" in result.stderr

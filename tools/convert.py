@@ -31,7 +31,8 @@ DEFAULT_CONFIGS = dict(
 PARTS = r'^(backbone|neck|heatmap_head|bbox_head\.\w+)\.'
 # What GluonCV's published weights lack.
 OPTIONAL = r'^heatmap_head\.'
-FCOS_PARTS = r'^(backbone|neck|bbox_head\.(cls_tower|bbox_tower|conv_cls|conv_centerness))\.'
+BOX_BRANCH = r'^bbox_head\.(bbox_tower|conv_bbox)\.'
+FCOS_PARTS = rf'^(backbone|neck|bbox_head\.(cls_tower|conv_cls|conv_centerness))\.|{BOX_BRANCH}'
 
 
 def parse_args(argv=None):
@@ -82,12 +83,16 @@ def convert_fcos(src: str, config: Config) -> dict[str, Tensor]:
         )
     head = config.model.bbox_head
     on_cls = 'centerness_on_reg=True' not in text and not head.get('centerness_on_kpt')
-    converted = from_fcos(weights, with_centerness=on_cls)
-    wanted = {n: w for n, w in model_weights(config).items() if re.match(FCOS_PARTS, n)}
-    if not on_cls:
-        wanted = {n: w for n, w in wanted.items() if '.conv_centerness.' not in n}
-    if not any('.bbox_tower.' in name for name in wanted):
-        converted = {n: w for n, w in converted.items() if '.bbox_tower.' not in n}
+    in_strides = 'norm_on_bbox=True' in text
+    converted = from_fcos(weights, with_centerness=on_cls, with_distances=in_strides)
+    absent = [r'\.conv_centerness\.'] * (not on_cls) + [r'\.conv_bbox\.'] * (not in_strides)
+    wanted = {
+        name: weight
+        for name, weight in model_weights(config).items()
+        if re.match(FCOS_PARTS, name) and not re.search('|'.join(absent) or '$^', name)
+    }
+    if not head.get('loss_bbox'):
+        converted = {n: w for n, w in converted.items() if not re.search(BOX_BRANCH, n)}
     check_weights(src, converted, wanted)
     return converted
 

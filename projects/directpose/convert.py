@@ -49,9 +49,9 @@ GLUONCV_CONSTANTS = r'^pixel_(mean|std)$|\.filt$'
 FCOS_RULES: Rules = [
     (r'^bbox_head\.cls_convs\.', 'bbox_head.cls_tower.'),
     (r'^bbox_head\.reg_convs\.', 'bbox_head.bbox_tower.'),
+    (r'^bbox_head\.conv_reg\.', 'bbox_head.conv_bbox.'),
 ]
-# FCOS predicts logarithms of pixels, or distances with a scale for each level; ours is neither.
-FCOS_OTHER = r'^bbox_head\.(conv_reg|scales)\.|^data_preprocessor\.'
+FCOS_OTHER = r'^bbox_head\.scales\.|^data_preprocessor\.'
 FCOS_PERSON = 0  # the first class of COCO
 
 
@@ -75,18 +75,29 @@ def from_gluoncv(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return converted
 
 
-def from_fcos(weights: Mapping[str, Tensor], with_centerness: bool) -> dict[str, Tensor]:
+def from_fcos(
+    weights: Mapping[str, Tensor], with_centerness: bool, with_distances: bool
+) -> dict[str, Tensor]:
     """Weights of the parts that :class:`DirectPose` shares with mmdet's FCOS.
 
     Args:
         weights: of an FCOS for one class or for COCO's 80, of which the person is kept.
         with_centerness: take its centerness, which must read the cls tower in both models.
+        with_distances: take the last layer of its boxes, which must predict distances in strides
+            (``norm_on_bbox``), not logarithms of pixels. Its scale of each level, for which there
+            is no place here, becomes the mean of all.
     """
+    scales = [w for name, w in weights.items() if re.match(r'bbox_head\.scales\.', name)]
+    unwanted = [FCOS_OTHER]
+    unwanted += [r'\.conv_centerness\.'] * (not with_centerness)
+    unwanted += [r'\.conv_bbox\.'] * (not with_distances)
     converted = {}
     for theirs, weight in weights.items():
         name = rename(theirs, FCOS_RULES)
-        if re.search(FCOS_OTHER, name) or (not with_centerness and '.conv_centerness.' in name):
+        if re.search('|'.join(unwanted), name):
             continue
+        if '.conv_bbox.' in name and scales:
+            weight = weight * torch.stack(scales).mean()
         if name.startswith('bbox_head.conv_cls.'):
             weight = weight[FCOS_PERSON : FCOS_PERSON + 1]
         converted[name] = weight
