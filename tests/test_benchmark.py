@@ -73,13 +73,15 @@ def test_training_steps(benchmark, root, tmp_path):
     ('arguments', 'words'),
     [
         (['--size', '800'], '--size 800'),
+        (['--vs', CONFIG, '--size', '64x64'], 'named twice'),
         (['--vs', 'nowhere.py'], 'cannot load the config nowhere.py'),
         (['--vs', 'mmdet::nowhere.py'], 'cannot load the config mmdet::nowhere.py'),
     ],
 )
-def test_bad_arguments_are_named(benchmark, root, arguments, words):
+def test_bad_arguments_are_named(benchmark, root, monkeypatch, arguments, words):
+    monkeypatch.chdir(root)
     with pytest.raises(SystemExit, match=words):
-        benchmark.main([str(root / CONFIG), *arguments])
+        benchmark.main([CONFIG, *arguments])
 
 
 def test_half_precision_and_a_checkpoint(benchmark, root, tmp_path):

@@ -32,7 +32,7 @@ from directpose.benchmark.cases import (
 )
 from directpose.benchmark.measure import Device, measure
 from directpose.checks import check_work_dir
-from directpose.errors import exit_on_input_error
+from directpose.errors import InputError, exit_on_input_error
 from directpose.inference import default_device, write_json
 
 
@@ -138,6 +138,8 @@ def make_cases(args: argparse.Namespace, device: Device) -> Iterator[Case]:
         for form in forms
     ]
     labels = shorten([entry.label for entry in entries])
+    if len(set(labels)) < len(labels):
+        raise InputError(f'a config is named twice: {", ".join(labels)}; name each once')
     entries = [e._replace(label=label) for e, label in zip(entries, labels, strict=True)]
     numbers = args.people if args.train else args.candidates
     levels = [0] if args.train else args.finest

@@ -48,7 +48,8 @@ class Case(NamedTuple):
         data: ``inputs`` (B, 3, H, W) and ``data_samples``.
         size: ``HxW`` of the network input.
         batch: B.
-        candidates: of each image, that reach the suppression at ``score_thr``.
+        candidates: of each image, that reach the suppression.
+        score_thr: the score threshold at which they are so many.
         people: labelled in each training image.
         finest: level from which on there are candidates.
     """

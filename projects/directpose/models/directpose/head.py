@@ -21,7 +21,7 @@ from ...errors import InputError
 from ..pose_output import to_original_pixels
 from .keypoint_coder import decode_boxes, decode_keypoints, enclosing_boxes, encode_keypoints
 from .point_assigner import assign_points, box_distances, centerness_targets
-from .pyramid import LazyMaps, Locations
+from .pyramid import LazyMaps, Locations, flatten_levels, map_sizes
 from .tower import Tower
 
 INF = float('inf')
@@ -340,13 +340,3 @@ class DirectPoseHead(BaseDenseHead):
         people = people[keep[: self.test_cfg['max_per_img']]]
         del people.batch_inds, people.point_inds
         return people
-
-
-def map_sizes(maps: Sequence[Tensor]) -> list[tuple[int, int]]:
-    """(H, W) of each map."""
-    return [tuple(x.shape[-2:]) for x in maps]
-
-
-def flatten_levels(maps: Sequence[Tensor]) -> Tensor:
-    """Maps (B, D, H_l, W_l) -> (B, P, D), finest level first, row by row, float32."""
-    return torch.cat([x.flatten(2) for x in maps], 2).transpose(1, 2).float()

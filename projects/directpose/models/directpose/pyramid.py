@@ -124,3 +124,13 @@ def neighbourhoods(feats: Sequence[Tensor], where: Locations) -> Tensor:
         return (F.embedding(inds, cells.table) * inside[..., None]).flatten(1, 2)
 
     return by_level(read, where.levels, len(feats))
+
+
+def map_sizes(maps: Sequence[Tensor]) -> list[tuple[int, int]]:
+    """(H, W) of each map."""
+    return [tuple(x.shape[-2:]) for x in maps]
+
+
+def flatten_levels(maps: Sequence[Tensor]) -> Tensor:
+    """Maps (B, D, H_l, W_l) -> (B, P, D), finest level first, row by row, float32."""
+    return torch.cat([x.flatten(2) for x in maps], 2).transpose(1, 2).float()
