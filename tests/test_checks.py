@@ -7,17 +7,19 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from directpose.checkpoint import check_checkpoint
 from directpose.checks import (
     check_annotations,
-    check_checkpoint,
     check_config,
     check_images,
-    check_model,
     check_work_dir,
     image_problem,
 )
 from directpose.errors import InputError
+from directpose.skeleton import read_skeleton
 from mmengine.config import Config
+
+COCO = read_skeleton(dict(from_file='configs/_base_/datasets/coco.py'))
 
 
 def annotation(**changes):
@@ -41,7 +43,10 @@ def write(path, records=(), **changes):
     [
         (annotation(keypoints=None), 'has no keypoints: not a keypoint annotation'),
         (annotation(bbox=None), 'has no bbox'),
-        (annotation(keypoints=[1, 1, 2] * 14), '14 keypoints, but the config has 17'),
+        (
+            annotation(keypoints=[1, 1, 2] * 14),
+            '14 keypoints, but the metainfo of the model has 17',
+        ),
         (annotation(keypoints=[float('nan'), 1, 2] * 17), 'not finite in keypoints'),
         (annotation(bbox=[0, 0, float('inf'), 5]), 'not finite in bbox'),
         (annotation(area=float('nan')), 'not finite in area'),
@@ -49,7 +54,6 @@ def write(path, records=(), **changes):
         (annotation(area=-1), 'a negative size'),
         (annotation(keypoints=['a', 1, 2] * 17), 'something else than numbers in keypoints'),
         (annotation(area='large'), 'something else than numbers in area'),
-        (annotation(area=None), 'has no area'),
         (annotation(bbox=[0, 0, 5]), 'a negative size: bbox [0, 0, 5]'),
         (annotation(category_id=3), 'has category_id 3; the model knows 1'),
         (annotation(image_id=2), "names an image that is not in 'images'"),
@@ -58,7 +62,7 @@ def write(path, records=(), **changes):
 def test_bad_annotation(tmp_path, record, words):
     path = write(tmp_path / 'coco.json', [annotation(id=1), record])
     with pytest.raises(InputError) as error:
-        check_annotations(path, 17)
+        check_annotations(path, COCO)
     message = str(error.value)
     assert words in message and path in message and '\n' not in message
     assert f'annotation 7 of image {record["image_id"]}' in message
@@ -76,19 +80,19 @@ def test_bad_annotation(tmp_path, record, words):
 )
 def test_bad_file(tmp_path, changes, words):
     with pytest.raises(InputError, match=words):
-        check_annotations(write(tmp_path / 'coco.json', **changes), 17)
+        check_annotations(write(tmp_path / 'coco.json', **changes), COCO)
 
 
 def test_missing_and_broken_json(tmp_path):
     with pytest.raises(InputError, match=r'cannot read .*nowhere\.json \(No such file'):
-        check_annotations(str(tmp_path / 'nowhere.json'), 17)
+        check_annotations(str(tmp_path / 'nowhere.json'), COCO)
     (tmp_path / 'half.json').write_text('{"images": [')
     with pytest.raises(InputError, match=r'half\.json is not JSON'):
-        check_annotations(str(tmp_path / 'half.json'), 17)
+        check_annotations(str(tmp_path / 'half.json'), COCO)
 
 
 def test_a_good_file_passes(tmp_path):
-    assert len(check_annotations(write(tmp_path / 'coco.json', [annotation()]), 17)) == 1
+    assert len(check_annotations(write(tmp_path / 'coco.json', [annotation()]), COCO)) == 1
 
 
 @pytest.mark.parametrize('suffix', ['.jpg', '.png', '.bmp', '.webp', '.tif'])
@@ -139,16 +143,15 @@ def test_a_good_config_passes(config):
     check_config(config, ('train', 'val', 'test'))
 
 
-def test_another_number_of_keypoints_than_the_dataset(config):
-    config.model.bbox_head.num_keypoints = config.model.heatmap_head.num_keypoints = 14
-    with pytest.raises(InputError, match='predicts 14 keypoints, but the metainfo of CocoDataset'):
+def test_other_keypoints_than_the_dataset(config):
+    config.model.metainfo.from_file = 'configs/_base_/datasets/crowdpose.py'
+    words = r'predicts 14 keypoints, but the metainfo of CocoDataset \(coco\) has 17'
+    with pytest.raises(InputError, match=words):
         check_config(config, ('train',))
-
-
-def test_branches_for_different_keypoints(config):
-    config.model.heatmap_head.num_keypoints = 14
-    with pytest.raises(InputError, match=r'is 17, but model\.heatmap_head\.num_keypoints is 14'):
-        check_model(config.model)
+    config.model.metainfo.from_file = 'configs/_base_/datasets/posetrack18.py'
+    words = r'head_bottom as keypoint 1, but in the metainfo of CocoDataset \(coco\) .* left_eye'
+    with pytest.raises(InputError, match=words):
+        check_config(config, ('train',))
 
 
 def test_an_evaluator_of_other_annotations(config):

@@ -1,17 +1,20 @@
 """Every config builds, has one loss and one prediction, and differs as its name says."""
 
+import functools
 from pathlib import Path
 
 import pytest
 import torch
 from builders import people, sample_of
+from directpose.skeleton import read_skeleton
 from mmengine.config import Config
 from mmengine.dataset import Compose
-from mmpose.registry import MODELS
+from mmpose.registry import DATASETS, MODELS
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = sorted((ROOT / 'configs').glob('[!_]*/*.py'))
 BASE = 'directpose_r50_fpn_8xb2-25e_coco-800x1333'
+LONG = 'directpose_r50_fpn_8xb4-100e_coco-800x1333'
 
 
 def load(name) -> Config:
@@ -22,12 +25,18 @@ def load(name) -> Config:
     return config
 
 
+def evaluators(config, split='val'):
+    found = config[f'{split}_evaluator']
+    return found if isinstance(found, list) else [found]
+
+
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
 def test_builds_learns_and_predicts(path):
     config = load(path)
     model = MODELS.build(config.model)
     images = torch.randn(1, 3, 64, 96)
-    labels = people((10, 5, 60, 60), num_keypoints=config.model.bbox_head.num_keypoints)
+    num_keypoints = read_skeleton(config.model.metainfo)['num_keypoints']
+    labels = people((10, 5, 60, 60), num_keypoints=num_keypoints)
     samples = [sample_of(labels, img_shape=(64, 96))]
     losses = model(images, samples, mode='loss')
     assert all(torch.isfinite(loss) for loss in losses.values())
@@ -36,16 +45,25 @@ def test_builds_learns_and_predicts(path):
     model.eval()
     with torch.no_grad():
         found = model(images, samples, mode='predict')[0].pred_instances
-    assert found.keypoints.shape[1:] == (config.model.bbox_head.num_keypoints, 2)
+    assert found.keypoints.shape[1:] == (num_keypoints, 2)
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
-def test_pipelines_are_whole(path):
+def test_data_and_metrics_fit_together(path):
     config = load(path)
     Compose(config.train_dataloader.dataset.pipeline)
     Compose(config.test_dataloader.dataset.pipeline)
-    assert config.val_evaluator.score_mode == 'bbox' and config.val_evaluator.nms_mode == 'none'
-    assert config.val_evaluator.ann_file.endswith(config.val_dataloader.dataset.ann_file)
+    names = read_skeleton(config.model.metainfo)['keypoint_id2name']
+    for split in ('train', 'val', 'test'):
+        dataset = {**config[f'{split}_dataloader'].dataset, 'lazy_init': True}
+        assert DATASETS.build(dataset).metainfo['keypoint_id2name'] == names
+    for split in ('val', 'test'):
+        keypoints = evaluators(config, split)[0]
+        assert keypoints.score_mode == 'bbox' and keypoints.nms_mode == 'none'
+        for evaluator in evaluators(config, split):
+            assert evaluator.ann_file.endswith(config[f'{split}_dataloader'].dataset.ann_file)
+    prefix = evaluators(config)[0].get('prefix', 'coco')
+    assert config.default_hooks.checkpoint.save_best == f'{prefix}/AP'
 
 
 # A config for somebody else's weights has no schedule in its name.
@@ -61,33 +79,136 @@ def test_schedules_are_what_the_name_says(path):
     assert epochs in ends
 
 
-def test_every_option_is_used_by_a_config():
-    base = load(BASE).model.bbox_head
-    heads = {p.stem: load(p).model.bbox_head for p in CONFIGS}
-    naive = heads['directpose-naive_r50_fpn_8xb2-25e_coco-800x1333']
-    assert naive.kpt_predictor.type == 'mmdet.KeypointConv'
-    assert base.kpt_predictor.type == 'mmdet.KPAlign' and len(base.kpt_predictor.groups) == 9
-    boxes = heads['directpose_r50_fpn_bbox_8xb2-25e_coco-800x1333']
-    assert boxes.loss_bbox.type == 'mmdet.GIoULoss'
-    gluoncv = heads['directpose_r50_fpn_kpt-centerness-vis_8xb2-25e_coco-800x1333']
-    assert gluoncv.centerness_on_kpt and gluoncv.loss_vis
-    fcos_fork = heads['directpose_r50_fpn_head-from-p3-l1_8xb2-25e_coco-800x1333']
-    assert fcos_fork.loss_kpt.type == 'mmdet.L1Loss'
-    assert list(fcos_fork.kpt_predictor.source_levels) == ['finest'] + ['finer'] * 8
-    no_heatmap = load('directpose_r50_fpn_no-heatmap_8xb2-25e_coco-800x1333').model
-    assert no_heatmap.heatmap_head is None and load(BASE).model.heatmap_head is not None
+@functools.cache
+def build(name):
+    return MODELS.build(load(name).model)
 
 
-def test_pseudo_boxes_unless_boxes_are_learnt():
+def variant(what):
+    """The model of an ablation of the 25-epoch config, and of that config itself."""
+    return build(BASE.replace('fpn_', f'fpn_{what}_')), build(BASE)
+
+
+def parameters(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+def finer(model):
+    """How many levels finer each group is sampled."""
+    return model.bbox_head.kpt_predictor.levels_finer.tolist()
+
+
+def test_naive_has_no_alignment():
+    naive, base = build(BASE.replace('directpose_', 'directpose-naive_')), build(BASE)
+    assert type(base.bbox_head.kpt_predictor).__name__ == 'KPAlign'
+    assert not hasattr(naive.bbox_head.kpt_predictor, 'locator')
+    assert parameters(naive.bbox_head.kpt_predictor) == (9 * 256 + 1) * 34
+    assert parameters(naive.bbox_head.cls_tower) == parameters(naive.bbox_head.kpt_tower)
+
+
+def test_ungrouped_has_a_group_for_each_keypoint():
+    ungrouped, base = variant('ungrouped')
+    assert base.bbox_head.kpt_predictor.num_groups == 9
+    assert ungrouped.bbox_head.kpt_predictor.num_groups == 17
+    assert ungrouped.bbox_head.kpt_predictor.in_channels == 17 * 64
+    shared, _ = variant('ungrouped-shared')
+    predictor = shared.bbox_head.kpt_predictor
+    assert (predictor.num_groups, predictor.feature_groups, predictor.in_channels) == (17, 1, 256)
+
+
+def test_shared_features():
+    shared, base = variant('shared-features')
+    ours, theirs = shared.bbox_head.kpt_predictor, base.bbox_head.kpt_predictor
+    assert (ours.num_groups, ours.feature_groups, ours.in_channels) == (9, 1, 256)
+    assert (theirs.feature_groups, theirs.in_channels) == (9, 576)
+    assert {m.conv.groups for m in shared.bbox_head.kpt_tower} == {1}
+    assert [m.conv.groups for m in base.bbox_head.kpt_tower] == [1, 9, 9, 9]
+
+
+def test_levels_to_sample_from():
+    same, base = variant('same-level')
+    assert finer(base) == [1] * 9 and finer(same) == [0] * 9
+    assert min(finer(variant('from-p3')[0])) > 4
+    for name in ('head-from-p3', 'head-from-p3-l1'):
+        head, *others = finer(variant(name)[0])
+        assert head > 4 and others == [1] * 8
+        assert parameters(variant(name)[0]) == parameters(base)
+    assert type(variant('head-from-p3')[0].bbox_head.loss_kpt) is type(base.bbox_head.loss_kpt)
+    assert type(variant('head-from-p3-l1')[0].bbox_head.loss_kpt).__name__ == 'L1Loss'
+
+
+def test_heatmap_branches():
+    coarse, base = variant('heatmap-s16')
+    none, _ = variant('no-heatmap')
+    assert (base.heatmap_level, base.heatmap_head.stride) == (0, 8)
+    assert (coarse.heatmap_level, coarse.heatmap_head.stride) == (1, 16)
+    assert not hasattr(none, 'heatmap_head')
+    assert parameters(base) - parameters(none) == parameters(base.heatmap_head)
+
+
+def test_the_heatmap_branch_reads_its_level():
+    coarse, _ = variant('heatmap-s16')
+    feats = [torch.randn(1, 256, 32 >> level, 40 >> level) for level in range(5)]
+    labels = people((10, 5, 100, 200))
+    coarse.extract_feat = lambda images: feats
+    try:
+        losses = coarse.loss(None, [sample_of(labels)])
+    finally:
+        del coarse.extract_feat
+    expected = coarse.heatmap_head.loss(feats[1], [sample_of(labels)])
+    assert losses['loss_heatmap'] == expected['loss_heatmap']
+
+
+def test_box_branch():
+    boxes, base = variant('bbox')
+    added = parameters(boxes) - parameters(base)
+    assert added == parameters(boxes.bbox_head.bbox_tower) + parameters(boxes.bbox_head.conv_bbox)
+
     def steps(name):
         return [s.type for s in load(name).train_dataloader.dataset.pipeline]
 
-    assert 'PseudoBoxes' in steps(BASE)
-    assert 'PseudoBoxes' not in steps('directpose_r50_fpn_bbox_8xb2-25e_coco-800x1333')
+    name = BASE.replace('fpn_', 'fpn_bbox_')
+    assert 'PseudoBoxes' in steps(BASE) and 'PseudoBoxes' not in steps(name)
+    for split in ('val', 'test'):
+        metrics = [e.type for e in evaluators(load(name), split)]
+        assert metrics == ['CocoMetric', 'PersonBoxMetric']
+
+
+def test_gluoncvs_head():
+    other, base = variant('kpt-centerness-vis')
+    assert other.bbox_head.centerness_on_kpt and not base.bbox_head.centerness_on_kpt
+    assert hasattr(other.bbox_head, 'loss_vis') and not hasattr(base.bbox_head, 'loss_vis')
+
+
+def test_depths():
+    for schedule in (BASE, LONG, f'{LONG}_ms-test'):
+        deep = load(schedule.replace('r50', 'r101'))
+        shallow = load(schedule)
+        assert (deep.model.backbone.depth, shallow.model.backbone.depth) == (101, 50)
+        deep.model.backbone = shallow.model.backbone
+        assert deep.model == shallow.model
+
+
+def test_multi_scale_test():
+    config = load(f'{LONG}_ms-test')
+    (flips, scales, _) = config.test_dataloader.dataset.pipeline[1].transforms
+    assert [step.prob for step in flips] == [0, 1]
+    assert [(s.short_side, s.long_side) for s in scales] == [
+        (800, 1333),
+        (1000, 1666),
+        (1200, 2000),
+    ]
+    assert config.val_dataloader == load(LONG).val_dataloader
+    assert config.custom_hooks[-1].tta_cfg == config.tta_model
+
+
+def test_classes_of_animals():
+    head = build('directpose_r50_fpn_8xb4-100e_ap10k-800x1333').bbox_head
+    assert head.conv_cls.out_channels == 54 and head.kpt_predictor.num_groups == 11
 
 
 def test_the_recipe():
-    config = load('directpose_r50_fpn_8xb4-100e_coco-800x1333')
+    config = load(LONG)
     optimizer = config.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.lr, optimizer.momentum, optimizer.weight_decay) == (
         'SGD',
@@ -98,5 +219,5 @@ def test_the_recipe():
     warmup, decay = config.param_scheduler
     assert (warmup.start_factor, warmup.end, warmup.by_epoch) == (0.001, 1000, False)
     assert (decay.type, decay.end_factor, decay.end) == ('LinearLR', 0.0, 100)
-    raw = Config.fromfile(ROOT / 'configs/directpose/directpose_r50_fpn_8xb4-100e_coco-800x1333.py')
+    raw = Config.fromfile(ROOT / f'configs/directpose/{LONG}.py')
     assert raw.model.backbone.init_cfg.checkpoint == 'torchvision://resnet50'

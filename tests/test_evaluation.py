@@ -51,7 +51,7 @@ class GroundTruthKeypoints(torch.nn.Module):
     """Stands in for the keypoint predictor: the right offsets at the locations of the people."""
 
     in_channels = 24
-    num_groups = 1
+    feature_groups = 1
 
     def __init__(self, offsets):
         super().__init__()

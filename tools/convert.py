@@ -14,7 +14,8 @@ import re
 from collections import Counter
 
 import torch
-from directpose.checks import check_work_dir, read_checkpoint, weight_problems
+from directpose.checkpoint import read_checkpoint, weight_problems
+from directpose.checks import check_work_dir
 from directpose.convert import from_fcos, from_gluoncv
 from directpose.errors import InputError, exit_on_input_error
 from mmengine.config import Config

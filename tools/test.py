@@ -1,28 +1,74 @@
-"""Test a checkpoint; the arguments are those of mmpose's tools/test.py.
+"""Test a checkpoint; the arguments are those of mmpose's tools/test.py, and --submit.
 
 python tools/test.py CONFIG CHECKPOINT [--work-dir DIR] [--out FILE] [--show-dir DIR]
+                     [--submit NAME] [--cfg-options …]
 """
 
-from directpose.checks import check_checkpoint, check_config
-from directpose.errors import exit_on_input_error
+import argparse
+import os.path as osp
+import re
+import sys
+
+from directpose.checkpoint import check_checkpoint
+from directpose.checks import build_unloaded, check_config, check_image_list, check_work_dir
+from directpose.errors import InputError, exit_on_input_error
+from directpose.evaluation.submission import NUM_KEYPOINTS
 from directpose.inference import write_json
 from directpose.mmpose_tools import load_mmpose_tool
+from directpose.skeleton import read_skeleton
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 
+def parse_own_args() -> argparse.Namespace:
+    """Our argument, taken out of the command line; the others are left to mmpose's tool."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument(
+        '--submit',
+        metavar='NAME',
+        help="write the results of the method NAME for COCO's server into the work dir; the data "
+        'may be an image list without annotations',
+    )
+    args, sys.argv[1:] = parser.parse_known_args()
+    if {'-h', '--help'} & set(sys.argv):
+        print(parser.format_help(), end='\n' + '-' * 79 + '\n')
+    return args
+
+
+def set_up_submission(cfg: Config, name: str) -> None:
+    """Check the data and let the test write a submission in place of a metric.
+
+    Raises:
+        InputError: the name or the data will not do.
+    """
+    if not re.fullmatch(r'[\w.+-]+', name):
+        raise InputError(f'--submit {name}: give a name of letters, digits and . _ + - only')
+    if read_skeleton(cfg.model.metainfo)['num_keypoints'] != NUM_KEYPOINTS:
+        raise InputError(
+            f"--submit: COCO's people have {NUM_KEYPOINTS} keypoints, not those of {cfg.filename}"
+        )
+    check_work_dir(cfg.work_dir)
+    check_image_list(build_unloaded(cfg.test_dataloader.dataset))
+    cfg.test_evaluator = dict(type='CocoSubmission', name=name, out_dir=osp.abspath(cfg.work_dir))
+
+
 @exit_on_input_error
 def main():
+    submit = parse_own_args().submit
     tool = load_mmpose_tool('test')
     args = tool.parse_args()
     cfg = tool.merge_args(Config.fromfile(args.config), args)
-    check_config(cfg, ('test',))
+    if submit is None:
+        check_config(cfg, ('test',))
+    else:
+        set_up_submission(cfg, submit)
     # The checkpoint brings all weights; those of the backbone's training are not needed.
     cfg.model.backbone.init_cfg = None
     runner = Runner.from_cfg(cfg)
     check_checkpoint(args.checkpoint, runner.model)
     metrics = runner.test()
+    runner.visualizer.add_scalars(metrics)
     if args.out and is_main_process():
         write_json(metrics, args.out)
 

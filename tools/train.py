@@ -3,7 +3,8 @@
 python tools/train.py CONFIG [--work-dir DIR] [--resume [CKPT]] [--amp] [--cfg-options …]
 """
 
-from directpose.checks import check_checkpoint, check_config
+from directpose.checkpoint import check_checkpoint
+from directpose.checks import check_config
 from directpose.errors import exit_on_input_error
 from directpose.mmpose_tools import load_mmpose_tool
 from mmengine.config import Config

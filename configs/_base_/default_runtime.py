@@ -11,4 +11,11 @@ custom_hooks = [
 ]
 
 # One class only: a label on every person says nothing.
-visualizer = dict(text_color=None, radius=2, line_width=1)
+visualizer = dict(
+    text_color=None,
+    radius=2,
+    line_width=1,
+    vis_backends=[
+        dict(type='LocalVisBackend'),
+        dict(type='TensorboardVisBackend')
+    ])

@@ -6,3 +6,10 @@ train_pipeline = [
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 model = dict(bbox_head=dict(loss_bbox=dict(type='mmdet.GIoULoss')))
+
+# AP of the keypoints and of the boxes
+val_evaluator = [
+    _base_.val_evaluator,
+    dict(type='PersonBoxMetric', ann_file=_base_.val_evaluator.ann_file)
+]
+test_evaluator = val_evaluator

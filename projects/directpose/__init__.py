@@ -4,10 +4,10 @@ from .dependencies import check_dependencies
 
 check_dependencies()
 
-from . import datasets, models, optimize  # noqa: E402
+from . import datasets, evaluation, models, optimize  # noqa: E402
 from .checkpoint import allow_mmengine_checkpoints  # noqa: E402
 from .version import __version__  # noqa: E402
 
 allow_mmengine_checkpoints()
 
-__all__ = ['__version__', 'datasets', 'models', 'optimize']
+__all__ = ['__version__', 'datasets', 'evaluation', 'models', 'optimize']

@@ -2,10 +2,13 @@
 
 import collections
 import importlib
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
+
+from .errors import InputError
 
 # The methods by which a HistoryBuffer of mmengine refers to its own statistics.
 _HISTORY_METHODS = ('min', 'max', 'current', 'mean')
@@ -39,3 +42,62 @@ def allow_mmengine_checkpoints() -> None:
         allowed.append((multiarray._reconstruct, f'{module}._reconstruct'))
         allowed.append((multiarray.scalar, f'{module}.scalar'))
     torch.serialization.add_safe_globals(allowed)
+
+
+def read_checkpoint(path: str) -> tuple[dict[str, torch.Tensor], dict]:
+    """The weights of a checkpoint, and whatever else it holds, without running what is in it.
+
+    Raises:
+        InputError: the file cannot be read, or holds something else.
+    """
+    try:
+        content = torch.load(path, map_location='cpu', weights_only=True)
+        weights = content.get('state_dict', content)
+        weights = {name: w for name, w in weights.items() if torch.is_tensor(w)}
+    except OSError as error:
+        raise InputError(
+            f'cannot read the checkpoint {path} ({error.strerror}); give a file on this machine'
+        ) from error
+    except Exception as error:  # whatever unpickling a stranger's file ends in
+        raise InputError(
+            f'{path} is not a checkpoint of plain weights ({type(error).__name__})'
+        ) from error
+    return weights, content
+
+
+def weight_problems(
+    found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]
+) -> list[str]:
+    """What is missing, unknown or of another shape among the weights found, sorted."""
+    missing = wanted.keys() - found.keys()
+    # A count that nothing reads, and that old checkpoints lack.
+    problems = [f'{n} is missing' for n in missing if not n.endswith('.num_batches_tracked')]
+    problems += [f'{name} is not in the model' for name in found.keys() - wanted.keys()]
+    problems += [
+        f'{name} is {tuple(found[name].shape)}, in the model {tuple(wanted[name].shape)}'
+        for name in wanted.keys() & found.keys()
+        if wanted[name].shape != found[name].shape
+    ]
+    return sorted(problems)
+
+
+def check_checkpoint(path: str, model: torch.nn.Module) -> None:
+    """Check that a checkpoint fits the model: mmengine only warns and leaves random weights.
+
+    Training-only branches may be absent from either side.
+
+    Raises:
+        InputError: the file cannot be read, or weights are missing, unknown or of another shape.
+    """
+    optional = ('heatmap_head.', 'data_preprocessor.')
+    found, wanted = (
+        {name: w for name, w in weights.items() if not name.startswith(optional)}
+        for weights in (read_checkpoint(path)[0], model.state_dict())
+    )
+    problems = weight_problems(found, wanted)
+    if problems:
+        listed = '; '.join(problems[:5]) + ' …' * (len(problems) > 5)
+        raise InputError(
+            f'the checkpoint {path} is of another model or skeleton than the config: '
+            f'{len(problems)} of {len(wanted)} weights differ ({listed})'
+        )

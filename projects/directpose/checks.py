@@ -5,10 +5,10 @@ import json
 import math
 import os
 import os.path as osp
+import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
-import torch
 from mmengine.config import Config
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
@@ -16,6 +16,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from .errors import InputError
+from .skeleton import read_skeleton
+
+KEYPOINT_METRICS = ('CocoMetric', 'ClasswiseCocoMetric')
 
 # What ends a whole image file, but for what some cameras append to it.
 _TAIL = 4096
@@ -29,19 +32,34 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
         InputError: the first thing found that would end or spoil the run.
     """
     check_work_dir(cfg.work_dir)
-    check_model(cfg.model)
+    skeleton = read_skeleton(cfg.model.metainfo)
+    num_classes = cfg.model.bbox_head.get('num_classes', 1)
     checked = set()
     for split in splits:
         if cfg.get(f'{split}_dataloader') is None:
             continue
+        evaluators = cfg.get(f'{split}_evaluator') or []
+        evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
         for dataset_cfg in leaf_datasets(cfg[f'{split}_dataloader'].dataset):
-            # The dataset itself knows how its paths are joined and what its skeleton is.
-            dataset = DATASETS.build({**dataset_cfg, 'lazy_init': True, 'pipeline': []})
-            check_evaluator(cfg.get(f'{split}_evaluator'), dataset.ann_file, split)
+            dataset = build_unloaded(dataset_cfg)
+            check_skeleton(dataset, skeleton)
+            check_evaluators(evaluators, dataset, split)
             files = (dataset.ann_file, dataset.data_prefix['img'])
             if files not in checked:
-                check_dataset(dataset, cfg.model.bbox_head)
+                images = check_annotations(dataset.ann_file, skeleton, num_classes)
+                check_images(image_paths(dataset, images))
                 checked.add(files)
+
+
+def build_unloaded(dataset_cfg: dict) -> BaseCocoStyleDataset:
+    """The dataset of a config without its data: it knows its paths and its skeleton.
+
+    Raises:
+        InputError: its metainfo cannot be used.
+    """
+    if dataset_cfg.get('metainfo'):
+        read_skeleton(dataset_cfg['metainfo'])
+    return DATASETS.build({**dataset_cfg, 'lazy_init': True, 'pipeline': []})
 
 
 def leaf_datasets(cfg: dict) -> Iterator[dict]:
@@ -53,33 +71,74 @@ def leaf_datasets(cfg: dict) -> Iterator[dict]:
         yield cfg
 
 
-def check_model(model_cfg: dict) -> None:
-    """Check that the branches of the model are for the same keypoints.
+def check_image_list(dataset: BaseCocoStyleDataset) -> None:
+    """Check a dataset whose JSON need not have annotations, as that of COCO's test-dev.
 
     Raises:
-        InputError: they are not.
+        InputError: naming the file, the image id, and the field.
     """
-    known = model_cfg['bbox_head']['num_keypoints']
-    heatmap_head = model_cfg.get('heatmap_head')
-    if heatmap_head is not None and heatmap_head['num_keypoints'] != known:
-        raise InputError(
-            f'model.bbox_head.num_keypoints is {known}, but model.heatmap_head.num_keypoints is '
-            f'{heatmap_head["num_keypoints"]}; set both to that of the dataset'
-        )
+    coco = read_json(dataset.ann_file)
+    if not isinstance(coco, dict) or not isinstance(coco.get('images'), list):
+        raise InputError(f"{dataset.ann_file} has no list 'images': it is not a COCO image list")
+    check_image_records(dataset.ann_file, coco['images'])
+    check_images(image_paths(dataset, coco['images']))
 
 
-def check_evaluator(evaluators: dict | list | None, ann_file: str, split: str) -> None:
-    """Check that the metrics of a split read the annotations of its dataset.
+def check_skeleton(dataset: BaseCocoStyleDataset, skeleton: dict) -> None:
+    """Check that a dataset has the keypoints of the model, in the same order.
 
     Raises:
-        InputError: one reads another file.
+        InputError: it has others.
     """
-    for evaluator in evaluators if isinstance(evaluators, list) else [evaluators or {}]:
+    theirs, ours = dataset.metainfo['keypoint_id2name'], skeleton['keypoint_id2name']
+    if theirs == ours:
+        return
+    name = f'the metainfo of {type(dataset).__name__} ({dataset.metainfo["dataset_name"]})'
+    difference = f'{len(ours)} keypoints, but {name} has {len(theirs)}'
+    if len(theirs) == len(ours):
+        k = next(k for k in ours if ours[k] != theirs.get(k))
+        difference = f'{ours[k]} as keypoint {k}, but in {name} that is {theirs.get(k)}'
+    raise InputError(
+        f'the model predicts {difference}; set model.metainfo to the metainfo of the dataset'
+    )
+
+
+def check_evaluators(evaluators: list, dataset: BaseCocoStyleDataset, split: str) -> None:
+    """Check that the metrics of a split can evaluate its dataset.
+
+    Raises:
+        InputError: one reads another annotation file, or misses what OKS needs.
+    """
+    for evaluator in evaluators:
         theirs = evaluator.get('ann_file')
-        if theirs and osp.abspath(theirs) != osp.abspath(ann_file):
+        if theirs and osp.abspath(theirs) != osp.abspath(dataset.ann_file):
             raise InputError(
                 f'{split}_evaluator.ann_file is {theirs}, but the data of {split}_dataloader are '
-                f'annotated in {ann_file}; set both to the same file'
+                f'annotated in {dataset.ann_file}; set both to the same file'
+            )
+        if evaluator['type'] in KEYPOINT_METRICS:
+            check_oks(evaluator, dataset, split)
+
+
+def check_oks(evaluator: dict, dataset: BaseCocoStyleDataset, split: str) -> None:
+    """Check that the object keypoint similarity of a dataset can be computed.
+
+    Raises:
+        InputError: sigmas, or the areas of the people, are missing.
+    """
+    sigmas, count = dataset.metainfo['sigmas'], dataset.metainfo['num_keypoints']
+    if len(sigmas) != count or not (sigmas > 0).all():
+        raise InputError(
+            f'the metainfo of {type(dataset).__name__} has {count} keypoints and the sigmas '
+            f'{list(map(float, sigmas))}; {evaluator["type"]} needs one above 0 for each'
+        )
+    if evaluator.get('use_area', True):
+        annotations = read_json(dataset.ann_file).get('annotations', [])
+        without = [a for a in annotations if 'area' not in a]
+        if without:
+            raise InputError(
+                f'{dataset.ann_file}: annotation {without[0].get("id")} has no area, as '
+                f'{len(without)} of {len(annotations)}; set {split}_evaluator.use_area=False'
             )
 
 
@@ -98,24 +157,7 @@ def check_work_dir(path: str, option: str = '--work-dir') -> None:
         ) from error
 
 
-def check_dataset(dataset: BaseCocoStyleDataset, head_cfg: dict) -> None:
-    """Check a dataset that is not loaded yet, and its image files, against the model's head.
-
-    Raises:
-        InputError: naming the file, the image or annotation id, and the field.
-    """
-    known, wanted = dataset.metainfo['num_keypoints'], head_cfg['num_keypoints']
-    if known != wanted:
-        raise InputError(
-            f'the model predicts {wanted} keypoints, but the metainfo of '
-            f'{type(dataset).__name__} has {known}; set num_keypoints and the groups of the config '
-            'to those of the dataset'
-        )
-    images = check_annotations(dataset.ann_file, wanted, head_cfg.get('num_classes', 1))
-    check_images([osp.join(dataset.data_prefix['img'], i['file_name']) for i in images])
-
-
-def check_annotations(path: str, num_keypoints: int, num_classes: int = 1) -> list[dict]:
+def check_annotations(path: str, skeleton: dict, num_classes: int = 1) -> list[dict]:
     """Check a COCO keypoint JSON; returns its image records.
 
     Raises:
@@ -125,7 +167,27 @@ def check_annotations(path: str, num_keypoints: int, num_classes: int = 1) -> li
     for field in ('images', 'annotations', 'categories'):
         if not isinstance(coco, dict) or not isinstance(coco.get(field), list):
             raise InputError(f'{path} has no list {field!r}: it is not a COCO annotation file')
-    for image in coco['images']:
+    check_image_records(path, coco['images'])
+    for category in coco['categories']:
+        check_category(path, category, skeleton)
+    ids = {image['id'] for image in coco['images']}
+    for annotation in coco['annotations']:
+        problem = annotation_problem(annotation, skeleton['num_keypoints'], num_classes, ids)
+        if problem:
+            raise InputError(
+                f'{path}: annotation {annotation.get("id")} of image '
+                f'{annotation.get("image_id")} {problem}'
+            )
+    return coco['images']
+
+
+def check_image_records(path: str, images: list[dict]) -> None:
+    """Check the images of a COCO JSON.
+
+    Raises:
+        InputError: naming the file, the image id, and the field.
+    """
+    for image in images:
         where = f'{path}: image {image.get("id")}'
         missing = {'id', 'file_name', 'width', 'height'} - set(image)
         if missing:
@@ -135,22 +197,33 @@ def check_annotations(path: str, num_keypoints: int, num_classes: int = 1) -> li
                 f'{where} has width {image["width"]} and height {image["height"]}; '
                 'both must be positive'
             )
-    ids = {image['id'] for image in coco['images']}
-    for annotation in coco['annotations']:
-        problem = annotation_problem(annotation, num_keypoints, num_classes, ids)
-        if problem:
-            raise InputError(
-                f'{path}: annotation {annotation.get("id")} of image '
-                f'{annotation.get("image_id")} {problem}'
-            )
-    return coco['images']
+
+
+def check_category(path: str, category: dict, skeleton: dict) -> None:
+    """Check that a category of a COCO JSON names the keypoints of the model, in their order.
+
+    Many files spell them differently, or name none at all; only the same names in another order
+    are surely wrong.
+
+    Raises:
+        InputError: they are in another order.
+    """
+    theirs = [re.sub(r'[\W_]', '', str(k)).lower() for k in category.get('keypoints', [])]
+    ours = [re.sub(r'[\W_]', '', k).lower() for k in skeleton['keypoint_id2name'].values()]
+    if theirs != ours and sorted(theirs) == sorted(ours):
+        k = next(k for k in range(len(ours)) if ours[k] != theirs[k])
+        raise InputError(
+            f'{path}: category {category.get("id")} lists its keypoints in another order than the '
+            f'metainfo of the model: keypoint {k} is {category["keypoints"][k]}, not '
+            f'{skeleton["keypoint_id2name"][k]}; reorder the metainfo'
+        )
 
 
 def annotation_problem(
     annotation: dict, num_keypoints: int, num_classes: int, image_ids: set
 ) -> str | None:
     """What is wrong with a COCO keypoint annotation, if anything is."""
-    missing = {'id', 'image_id', 'category_id', 'bbox', 'area', 'keypoints'} - set(annotation)
+    missing = {'id', 'image_id', 'category_id', 'bbox', 'keypoints'} - set(annotation)
     if missing:
         return f'has no {", ".join(sorted(missing))}: not a keypoint annotation of COCO'
     if annotation['image_id'] not in image_ids:
@@ -161,6 +234,7 @@ def annotation_problem(
             + f' to {num_classes}' * (num_classes > 1)
         )
     lengths = dict(keypoints=3 * num_keypoints, bbox=4, area=1)
+    annotation = {'area': 0, **annotation}  # not every dataset has it
     for field, length in lengths.items():
         values = annotation[field] if length > 1 else [annotation[field]]
         if not isinstance(values, list) or not all(isinstance(v, int | float) for v in values):
@@ -170,7 +244,7 @@ def annotation_problem(
         if field == 'keypoints' and len(values) != length:
             return (
                 f'has {len(values)} numbers in keypoints, that is {len(values) / 3:g} keypoints, '
-                f'but the config has {num_keypoints}'
+                f'but the metainfo of the model has {num_keypoints}'
             )
     box, area = annotation['bbox'], annotation['area']
     if len(box) != 4 or min(box[2:]) < 0 or area < 0:
@@ -191,6 +265,11 @@ def read_json(path: str):
         raise InputError(f'cannot read {path} ({error.strerror}); check the path') from error
     except ValueError as error:
         raise InputError(f'{path} is not JSON ({error})') from error
+
+
+def image_paths(dataset: BaseCocoStyleDataset, images: list[dict]) -> list[str]:
+    """The files of image records."""
+    return [osp.join(dataset.data_prefix['img'], image['file_name']) for image in images]
 
 
 def check_images(paths: list[str]) -> None:
@@ -235,62 +314,3 @@ def decodes(path: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def read_checkpoint(path: str) -> tuple[dict[str, torch.Tensor], dict]:
-    """The weights of a checkpoint, and whatever else it holds, without running what is in it.
-
-    Raises:
-        InputError: the file cannot be read, or holds something else.
-    """
-    try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
-        weights = content.get('state_dict', content)
-        weights = {name: w for name, w in weights.items() if torch.is_tensor(w)}
-    except OSError as error:
-        raise InputError(
-            f'cannot read the checkpoint {path} ({error.strerror}); give a file on this machine'
-        ) from error
-    except Exception as error:  # whatever unpickling a stranger's file ends in
-        raise InputError(
-            f'{path} is not a checkpoint of plain weights ({type(error).__name__})'
-        ) from error
-    return weights, content
-
-
-def weight_problems(
-    found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]
-) -> list[str]:
-    """What is missing, unknown or of another shape among the weights found, sorted."""
-    missing = wanted.keys() - found.keys()
-    # A count that nothing reads, and that old checkpoints lack.
-    problems = [f'{n} is missing' for n in missing if not n.endswith('.num_batches_tracked')]
-    problems += [f'{name} is not in the model' for name in found.keys() - wanted.keys()]
-    problems += [
-        f'{name} is {tuple(found[name].shape)}, in the model {tuple(wanted[name].shape)}'
-        for name in wanted.keys() & found.keys()
-        if wanted[name].shape != found[name].shape
-    ]
-    return sorted(problems)
-
-
-def check_checkpoint(path: str, model: torch.nn.Module) -> None:
-    """Check that a checkpoint fits the model: mmengine only warns and leaves random weights.
-
-    Training-only branches may be absent from either side.
-
-    Raises:
-        InputError: the file cannot be read, or weights are missing, unknown or of another shape.
-    """
-    optional = ('heatmap_head.', 'data_preprocessor.')
-    found, wanted = (
-        {name: w for name, w in weights.items() if not name.startswith(optional)}
-        for weights in (read_checkpoint(path)[0], model.state_dict())
-    )
-    problems = weight_problems(found, wanted)
-    if problems:
-        listed = '; '.join(problems[:5]) + ' …' * (len(problems) > 5)
-        raise InputError(
-            f'the checkpoint {path} is of another model or skeleton than the config: '
-            f'{len(problems)} of {len(wanted)} weights differ ({listed})'
-        )

@@ -13,12 +13,13 @@ import torch
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 from mmpose.apis import inference_bottomup, init_model
-from mmpose.registry import VISUALIZERS
+from mmpose.registry import MODELS, VISUALIZERS
 from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 from torch import nn
 
-from .checks import check_checkpoint, image_problem
+from .checkpoint import check_checkpoint
+from .checks import image_problem
 from .errors import InputError
 from .optimize import optimize_for_inference
 
@@ -55,7 +56,14 @@ def load_model(config: str, checkpoint: str, device: str, options: dict | None =
     check_checkpoint(checkpoint, init_model(cfg.copy(), device='cpu'))
     model = init_model(cfg, checkpoint, device=device)
     optimize_for_inference(model)
-    return model
+    return with_augmentation(model) if cfg.get('tta_model') else model
+
+
+def with_augmentation(model: nn.Module) -> nn.Module:
+    """The model with the test-time augmentation of its config, as mmpose's functions take it."""
+    augmented = MODELS.build({**model.cfg.tta_model, 'module': model})
+    augmented.cfg, augmented.dataset_meta = model.cfg, model.dataset_meta
+    return augmented.eval()
 
 
 def detect(model: nn.Module, path: str, score_thr: float) -> tuple[np.ndarray, PoseDataSample]:

@@ -25,7 +25,7 @@ def optimize_for_inference(model: nn.Module) -> None:
         return
     for head in [m for m in model.modules() if isinstance(m, DirectPoseHead)]:
         if isinstance(head.kpt_tower, Tower):
-            head.kpt_tower = split_groups(head.kpt_tower, head.kpt_predictor.num_groups)
+            head.kpt_tower = split_groups(head.kpt_tower, head.kpt_predictor.feature_groups)
     model.to(memory_format=torch.channels_last)
 
 

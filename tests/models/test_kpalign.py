@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from builders import COCO_GROUPS
-from directpose.models import KeypointConv, KPAlign
+from directpose.models import KeypointConv, KPAlign, SharedKPAlign
 from directpose.models.directpose.pyramid import LazyMaps, Locations
 
 SIZES = ((8, 12), (4, 6), (2, 3))
@@ -11,13 +11,19 @@ LOCATION_COUNT = sum(h * w for h, w in SIZES)
 GROUPS = ((0, 2), (1,), (4, 3, 5))
 
 
-def build(source_levels='finer', with_visibility=True, groups=GROUPS, dtype=torch.float32):
+def build(
+    source_levels='finer',
+    with_visibility=True,
+    groups=GROUPS,
+    dtype=torch.float32,
+    kind=KPAlign,
+):
     torch.manual_seed(1)
     num_keypoints = sum(map(len, groups))
-    layer = KPAlign(
+    layer = kind(
         groups,
         num_keypoints,
-        8,
+        group_channels=8,
         source_levels=source_levels,
         with_visibility=with_visibility,
     )
@@ -62,7 +68,9 @@ def dense_kpalign(layer, feats, sources):
             x = ratio * (columns + base_x) + ratio // 2
             y = ratio * (rows + base_y) + ratio // 2
             grid = torch.stack([(2 * x + 1) / w - 1, (2 * y + 1) / h - 1], -1)
-            values = F.grid_sample(sampled[source][:, 8 * g : 8 * g + 8], grid, align_corners=False)
+            first = 8 * g if layer.separate_features else 0
+            read = sampled[source][:, first : first + 8]
+            values = F.grid_sample(read, grid, align_corners=False)
             linear = layer.predictors[g]
             kernel = linear.weight[..., None, None]
             deltas = F.conv2d(values, kernel, linear.bias).unflatten(1, (len(group), -1))
@@ -96,6 +104,15 @@ def test_pointwise_equals_dense(source_levels, sources):
     theirs = torch.autograd.grad((dense * weight).sum(), inputs)
     for a, b in zip(ours, theirs, strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+
+
+def test_shared_features_equal_dense():
+    layer = build(dtype=torch.float64, kind=SharedKPAlign)
+    assert layer.in_channels == 8 and layer.sampler.conv.groups == 1
+    feats = feature_maps(channels=8, dtype=torch.float64)
+    offsets, extras = layer(feats, everywhere())
+    dense = dense_kpalign(layer, feats, [[0] * 3, [0] * 3, [1] * 3]).flatten(0, 1)
+    torch.testing.assert_close(torch.cat([offsets, extras], -1), dense, atol=1e-5, rtol=0)
 
 
 def test_pointwise_equals_dense_in_float32():

@@ -1,10 +1,20 @@
-num_keypoints = 17
-# COCO: nose, eyes and ears; then for each side shoulder, elbow and wrist; hip, knee and ankle
-keypoint_groups = [(0, 1, 2, 3, 4), (5,), (7, 9), (6,), (8, 10), (11,),
-                   (13, 15), (12,), (14, 16)]
+# Tells the number of keypoints and their names; the file comes with mmpose.
+metainfo = dict(from_file='configs/_base_/datasets/coco.py')
+keypoint_groups = [
+    ('nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear'),
+    ('left_shoulder', ),
+    ('left_elbow', 'left_wrist'),
+    ('right_shoulder', ),
+    ('right_elbow', 'right_wrist'),
+    ('left_hip', ),
+    ('left_knee', 'left_ankle'),
+    ('right_hip', ),
+    ('right_knee', 'right_ankle'),
+]
 
 model = dict(
     type='mmdet.DirectPose',
+    metainfo=metainfo,
     data_preprocessor=dict(
         type='mmpose.PoseDataPreprocessor',
         mean=[123.675, 116.28, 103.53],
@@ -32,9 +42,7 @@ model = dict(
         relu_before_extra_convs=True),
     bbox_head=dict(
         type='mmdet.DirectPoseHead',
-        num_keypoints=num_keypoints,
         kpt_predictor=dict(type='mmdet.KPAlign', groups=keypoint_groups)),
-    heatmap_head=dict(
-        type='mmdet.KeypointHeatmapHead', num_keypoints=num_keypoints),
+    heatmap_head=dict(type='mmdet.KeypointHeatmapHead'),
     test_cfg=dict(
         score_thr=0.05, nms_pre=1000, iou_thr=0.6, max_per_img=100))

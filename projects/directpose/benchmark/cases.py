@@ -18,10 +18,11 @@ from mmengine.registry import MODELS, DefaultScope
 from mmengine.structures import InstanceData
 from torch import nn
 
-from ..checks import check_checkpoint, read_checkpoint
+from ..checkpoint import check_checkpoint, read_checkpoint
 from ..errors import InputError
 from ..models import DirectPoseHead
 from ..optimize import optimize_for_inference
+from ..skeleton import read_skeleton
 
 IMAGE_SHAPE = (480, 640)  # of the picture that each model gets through its own pipeline
 
@@ -176,8 +177,9 @@ def make_input(entry: Entry, size: str, batch: int, people: int | None = None) -
     if size != 'own':
         set_size(packed, *parse_size(size))
     if people is not None:
-        keypoints = entry.cfg.model.get('bbox_head', {}).get('num_keypoints', 17)
-        add_people(packed['data_samples'], people, keypoints)
+        metainfo = entry.cfg.model.get('metainfo')
+        count = read_skeleton(metainfo)['num_keypoints'] if metainfo else 17
+        add_people(packed['data_samples'], people, count)
     return entry.model.data_preprocessor(pseudo_collate([packed] * batch), False)
 
 

@@ -1,4 +1,5 @@
 from .blur_resnet import BlurResNet
 from .directpose import *  # noqa: F403
+from .pose_tta import PoseTTAModel
 
-__all__ = ['BlurResNet']
+__all__ = ['BlurResNet', 'PoseTTAModel']

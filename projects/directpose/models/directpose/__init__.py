@@ -2,7 +2,7 @@ from .detector import DirectPose
 from .head import DirectPoseHead
 from .heatmap_head import KeypointHeatmapHead
 from .keypoint_conv import KeypointConv
-from .kpalign import KPAlign
+from .kpalign import KPAlign, SharedKPAlign
 from .losses import SigmoidFocalLoss
 
 __all__ = [
@@ -11,5 +11,6 @@ __all__ = [
     'KPAlign',
     'KeypointConv',
     'KeypointHeatmapHead',
+    'SharedKPAlign',
     'SigmoidFocalLoss',
 ]

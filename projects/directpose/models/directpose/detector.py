@@ -5,32 +5,86 @@ from mmdet.registry import MODELS
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from ...errors import InputError
+from ...skeleton import read_skeleton, resolve_groups
+from .kpalign import KPAlign
+
 
 @MODELS.register_module()
 class DirectPose(SingleStageDetector):
     """Direct end-to-end multi-person pose estimation (Tian, Chen and Shen, 2019).
 
     Args:
-        heatmap_head: config of the training-only heatmap branch on the finest level, or None.
-        kwargs: backbone, neck, bbox_head, train_cfg, test_cfg, data_preprocessor, init_cfg of
+        metainfo: of the dataset, as mmpose's datasets take it: a dict, or
+            ``dict(from_file=PATH)``. It tells the number of keypoints and, where ``groups`` of
+            the keypoint predictor names keypoints or is left out, what they are.
+        bbox_head: config of the head, without the number of keypoints.
+        heatmap_head: config of the training-only heatmap branch, or None; it sits on the level
+            of its stride.
+        kwargs: backbone, neck, train_cfg, test_cfg, data_preprocessor, init_cfg of
             :class:`mmdet.models.SingleStageDetector`.
+
+    Raises:
+        InputError: the metainfo cannot be used, a group names a keypoint it does not have, a
+            number of keypoints contradicts it, or no level has the stride of the heatmap branch.
     """
 
-    def __init__(self, heatmap_head: dict | None = None, **kwargs) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self, metainfo: dict, bbox_head: dict, heatmap_head: dict | None = None, **kwargs
+    ) -> None:
+        skeleton = read_skeleton(metainfo)
+        bbox_head = for_skeleton(bbox_head, skeleton, 'bbox_head')
+        bbox_head['kpt_predictor'] = predictor_for(bbox_head['kpt_predictor'], skeleton)
+        super().__init__(bbox_head=bbox_head, **kwargs)
         if heatmap_head is not None:
-            self.heatmap_head = MODELS.build(heatmap_head)
+            self.heatmap_head = MODELS.build(for_skeleton(heatmap_head, skeleton, 'heatmap_head'))
+            self.heatmap_level = self._level_of_stride(self.heatmap_head.stride)
+
+    def _level_of_stride(self, stride: int) -> int:
+        strides = [s for s, _ in self.bbox_head.prior_generator.strides]
+        if stride not in strides:
+            raise InputError(
+                f'model.heatmap_head.stride is {stride}, but the levels have strides {strides}'
+            )
+        return strides.index(stride)
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: list) -> dict[str, Tensor]:
         """Losses of the head and of the heatmap branch for images (B, 3, H, W)."""
         feats = self.extract_feat(batch_inputs)
         losses = self.bbox_head.loss(feats, batch_data_samples)
         if hasattr(self, 'heatmap_head'):
-            losses.update(self.heatmap_head.loss(feats[0], batch_data_samples))
+            feat = feats[self.heatmap_level]
+            losses.update(self.heatmap_head.loss(feat, batch_data_samples))
         return losses
+
+    def _forward(self, batch_inputs: Tensor, batch_data_samples: list | None = None) -> tuple:
+        """All maps of the head, the lazy ones computed: for FLOP counters and the like."""
+        return tuple(list(maps) for maps in super()._forward(batch_inputs).values())
 
     def add_pred_to_datasample(self, data_samples: list, results_list: list[InstanceData]) -> list:
         """Put the people into ``pred_instances``, as the arrays mmpose's metrics take."""
         for sample, people in zip(data_samples, results_list, strict=True):
             sample.pred_instances = people.numpy()
         return data_samples
+
+
+def for_skeleton(cfg: dict, skeleton: dict, part: str) -> dict:
+    """The config of a part of the model, for the keypoints of a skeleton.
+
+    Raises:
+        InputError: the config says another number.
+    """
+    known = skeleton['num_keypoints']
+    if cfg.get('num_keypoints', known) != known:
+        raise InputError(
+            f'model.{part}.num_keypoints is {cfg["num_keypoints"]}, but model.metainfo '
+            f'({skeleton["dataset_name"]}) has {known} keypoints; leave num_keypoints out'
+        )
+    return {**cfg, 'num_keypoints': known}
+
+
+def predictor_for(cfg: dict, skeleton: dict) -> dict:
+    """The config of a keypoint predictor, its groups as indices if it has any."""
+    if not issubclass(MODELS.get(cfg['type']), KPAlign):
+        return cfg
+    return {**cfg, 'groups': resolve_groups(cfg.get('groups'), skeleton)}

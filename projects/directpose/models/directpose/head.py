@@ -112,7 +112,11 @@ class DirectPoseHead(BaseDenseHead):
         towers = dict(stacked_convs=stacked_convs)
         self.cls_tower = Tower(in_channels, feat_channels, num_norm_groups, **towers)
         self.kpt_tower = Tower(
-            in_channels, kpt_channels, kpt_channels // 4, self.kpt_predictor.num_groups, **towers
+            in_channels,
+            kpt_channels,
+            kpt_channels // 4,
+            self.kpt_predictor.feature_groups,
+            **towers,
         )
         self.conv_cls = nn.Conv2d(feat_channels, num_classes, 3, padding=1)
         self.conv_centerness = nn.Conv2d(

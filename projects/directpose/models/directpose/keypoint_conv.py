@@ -31,7 +31,7 @@ class KeypointConv(nn.Module):
     ) -> None:
         super().__init__()
         self.in_channels = in_channels
-        self.num_groups = 1
+        self.feature_groups = 1
         self.point_channels = 3 if with_visibility else 2
         self.conv = nn.Conv2d(in_channels, num_keypoints * self.point_channels, 3, padding=1)
 

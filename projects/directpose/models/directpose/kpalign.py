@@ -2,7 +2,8 @@
 
 Legend of dimensions:
     B images, L levels, C channels of the keypoint tower, K keypoints, M keypoint groups,
-    Cg channels per group, N used locations.
+    Cg channels that a group reads, F groups of features that the tower keeps separate (M or 1),
+    N used locations.
 """
 
 from collections.abc import Sequence
@@ -76,9 +77,10 @@ class KPAlign(nn.Module):
     it expect.
 
     Args:
-        groups: keypoint indices of each group; each keypoint in exactly one.
+        groups: keypoint indices of each group; each keypoint in exactly one. In the config of a
+            :class:`DirectPose` also names, or left out: see :func:`resolve_groups`.
         num_keypoints: K.
-        group_channels: Cg; the input must have ``len(groups) * Cg`` channels, group by group.
+        group_channels: Cg; the input must have ``M * Cg`` channels, group by group.
         source_levels: ``'finer'`` (one level finer), ``'same'`` or ``'finest'``, for all groups
             or one for each group.
         with_visibility: predict a visibility logit for each keypoint too.
@@ -86,6 +88,8 @@ class KPAlign(nn.Module):
     Raises:
         InputError: the groups miss, repeat or exceed keypoints, or a source is unknown.
     """
+
+    separate_features = True
 
     def __init__(
         self,
@@ -102,14 +106,16 @@ class KPAlign(nn.Module):
         self.point_channels = 3 if with_visibility else 2
         self._register_tables(groups, source_levels)
 
-        channels = self.in_channels = self.num_groups * group_channels
-        self.locator = nn.Conv2d(channels, 2 * self.num_groups, 3, padding=1, groups=len(groups))
+        self.feature_groups = len(groups) if self.separate_features else 1
+        conv_groups = self.feature_groups
+        channels = self.in_channels = self.feature_groups * group_channels
+        self.locator = nn.Conv2d(channels, 2 * self.num_groups, 3, padding=1, groups=conv_groups)
         self.sampler = ConvModule(
             channels,
             channels,
             3,
             padding=1,
-            groups=self.num_groups,
+            groups=conv_groups,
             bias=True,
             norm_cfg=dict(type='GN', num_groups=channels // 4),
         )
@@ -171,9 +177,10 @@ class KPAlign(nn.Module):
 
         The locator's convolution has two outputs a group: at N places it is a small product.
         """
-        seen = neighbourhoods(feats, where).unflatten(2, (self.num_groups, -1))  # (N, 9, M, Cg)
-        weight = self.locator.weight.flatten(2).unflatten(0, (self.num_groups, 2))
-        bases = torch.einsum('ntgc,goct->ngo', seen, weight.to(seen.dtype))
+        seen = neighbourhoods(feats, where).unflatten(2, (self.feature_groups, -1))  # (N, 9, F, Cg)
+        weight = self.locator.weight.flatten(2).unflatten(0, (self.feature_groups, -1))
+        bases = torch.einsum('ntgc,goct->ngo', seen, weight.to(seen.dtype))  # (N, F, 2 * M / F)
+        bases = bases.reshape(-1, self.num_groups, 2)
         # Half precision cannot address the cells of a large map.
         bases = bases.float() if bases.dtype in (torch.half, torch.bfloat16) else bases
         return bases + self.locator.bias.unflatten(0, (self.num_groups, 2)).to(bases.dtype)
@@ -183,7 +190,8 @@ class KPAlign(nn.Module):
     ) -> Tensor:
         """Read the sampler's features: (N, M, Cg).
 
-        With one row for each cell and group, a bilinear sample is a weighted sum of four rows.
+        With one row for each cell and feature group, a bilinear sample is a weighted sum of four
+        rows.
 
         Args:
             batch_inds (N,), sources (N, M): image and level that each group is read from.
@@ -201,11 +209,28 @@ class KPAlign(nn.Module):
             images, groups = chosen // self.num_groups, chosen % self.num_groups
             inds, inside = cells.row_of(batch_inds[images, None], columns, rows)  # (n, 4)
             return F.embedding_bag(
-                inds * self.num_groups + groups[:, None],
-                cells.table.reshape(-1, self.group_channels),  # (B * H * W * M, Cg)
+                inds * self.feature_groups + groups[:, None] % self.feature_groups,
+                cells.table.reshape(-1, self.group_channels),  # (B * H * W * F, Cg)
                 mode='sum',
                 per_sample_weights=(weights * inside).to(cells.table.dtype),
             )
 
         sampled = by_level(read, sources.flatten(), len(feats))
         return sampled.unflatten(0, (-1, self.num_groups))
+
+
+@MODELS.register_module()
+class SharedKPAlign(KPAlign):
+    """KPAlign without separate features, for the ablation (DirectPose, section 3.2).
+
+    All groups read the same Cg channels of one tower, which is like the cls tower.
+
+    Args:
+        group_channels: Cg; the input must have as many channels.
+        kwargs: of :class:`KPAlign`.
+    """
+
+    separate_features = False
+
+    def __init__(self, *args, group_channels: int = 256, **kwargs) -> None:
+        super().__init__(*args, group_channels=group_channels, **kwargs)

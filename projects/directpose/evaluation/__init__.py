@@ -1,0 +1,5 @@
+from .classwise_metric import ClasswiseCocoMetric
+from .person_box_metric import PersonBoxMetric
+from .submission import CocoSubmission
+
+__all__ = ['ClasswiseCocoMetric', 'CocoSubmission', 'PersonBoxMetric']

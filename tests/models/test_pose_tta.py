@@ -1,0 +1,159 @@
+"""Test-time augmentation: mirrored and scaled passes over an image become one list of people."""
+
+import numpy as np
+import pytest
+import torch
+from directpose.inference import with_augmentation
+from directpose.models.pose_tta import merge_passes
+from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.structures import InstanceData
+from mmpose.registry import MODELS
+
+FLIP = [1, 0, 2]  # left and right change places
+
+
+def people(*boxes, scores, labels=None):
+    boxes = np.array(boxes, dtype=np.float32).reshape(-1, 4)
+    keypoints = np.stack([boxes[:, :2], boxes[:, 2:], boxes[:, :2]], 1)
+    scores = np.array(scores, dtype=np.float32)
+    return InstanceData(
+        bboxes=boxes,
+        bbox_scores=scores,
+        labels=np.array(labels or [0] * len(boxes)),
+        keypoints=keypoints,
+        keypoint_scores=np.repeat(scores[:, None], 3, 1),
+        keypoints_visible=np.repeat(scores[:, None], 3, 1),
+    )
+
+
+def test_a_person_of_two_passes_is_averaged_by_score():
+    first = people((0, 0, 10, 20), scores=[0.9])
+    second = people((0, 0, 10, 24), scores=[0.6])
+    found = merge_passes([second, first], 0.6)
+    assert found.bbox_scores == pytest.approx([0.9])
+    height = (0.9 * 20 + 0.6 * 24) / 1.5
+    assert found.bboxes == pytest.approx(np.array([[0, 0, 10, height]]))
+    assert found.keypoints[0, 1] == pytest.approx([10, height])
+    assert found.keypoint_scores[0, 0] == pytest.approx((0.9 * 0.9 + 0.6 * 0.6) / 1.5)
+
+
+def test_people_of_one_pass_stay_apart():
+    """Two who overlap so much survive the suppression of a pass only where its threshold lets
+    them; then both are kept, also where the second pass saw only one of them."""
+    crowd = people((0, 0, 10, 20), (0, 0, 10, 17), scores=[0.9, 0.8])
+    alone = people((0, 0, 10, 19), scores=[0.7])
+    found = merge_passes([crowd, alone], 0.6)
+    assert len(found) == 2 and found.bbox_scores.tolist() == pytest.approx([0.9, 0.8])
+    assert found.bboxes[1].tolist() == [0, 0, 10, 17]
+
+
+def test_nobody_is_lost():
+    """Each pass sees one more; a tall person must not swallow the neighbours of other passes."""
+    passes = [
+        people((0, 0, 10, 20), (4, 0, 14, 20), scores=[0.9, 0.5]),
+        people((2, 0, 12, 20), (4, 0, 14, 20), scores=[0.95, 0.6]),
+        people((100, 0, 110, 20), scores=[0.1]),
+    ]
+    found = merge_passes(passes, 0.6)
+    assert len(found) == 3
+    assert found.bbox_scores.tolist() == pytest.approx([0.95, 0.6, 0.1])
+
+
+def test_labels_are_kept_apart():
+    passes = [people((0, 0, 10, 20), scores=[0.9], labels=[label]) for label in (0, 1)]
+    assert len(merge_passes(passes, 0.6)) == 2
+
+
+def test_nobody_at_all():
+    nobody = people(scores=[])
+    assert len(merge_passes([nobody, nobody], 0.6)) == 0
+    one = people((0, 0, 10, 20), scores=[0.9])
+    assert merge_passes([nobody, one], 0.6).keypoints.tolist() == one.keypoints.tolist()
+
+
+@pytest.fixture(scope='module')
+def model(root):
+    """A small model of random weights that finds people everywhere."""
+    config = Config.fromfile(
+        root / 'configs/directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py'
+    )
+    multi_scale = Config.fromfile(
+        root / 'configs/directpose/directpose_r50_fpn_8xb4-100e_coco-800x1333_ms-test.py'
+    )
+    config.model.test_cfg.score_thr = 0.0
+    config.tta_model, config.tta_pipeline = multi_scale.tta_model, multi_scale.tta_pipeline
+    config.tta_model.iou_thr = config.model.test_cfg.iou_thr
+    torch.manual_seed(0)
+    model = MODELS.build(config.model).eval()
+    for module in model.bbox_head.modules():  # else all scores are alike
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.normal_(module.weight, std=0.1)
+    model.cfg, model.dataset_meta = config, None
+    return model
+
+
+def passes(model, prob, short_sides):
+    """The config's pipeline with these mirrored passes and scales."""
+    load, tta = model.cfg.tta_pipeline
+    flips, (resize, *_), pack = tta.transforms
+    flips = [{**flips[0], 'prob': p} for p in prob]
+    resizes = [{**resize, 'short_side': s, 'long_side': 2 * s} for s in short_sides]
+    return Compose([load, {**tta, 'transforms': [flips, resizes, pack]}])
+
+
+def predict(model, pipeline, image, flip_indices):
+    data = dict(img=image, img_path='', id=[0], img_id=0, flip_indices=flip_indices)
+    with torch.no_grad():
+        return model.test_step(pseudo_collate([pipeline(data)]))[0].pred_instances
+
+
+def plain(model, image, short_side):
+    load, resize, pack = model.cfg.val_pipeline
+    resize = {**resize, 'short_side': short_side, 'long_side': 2 * short_side}
+    return predict(model, Compose([load, resize, pack]), image, None)
+
+
+@pytest.fixture(scope='module')
+def image():
+    return np.random.default_rng(0).integers(0, 255, (75, 101, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope='module')
+def flip_indices():
+    from directpose.skeleton import read_skeleton
+
+    return read_skeleton(dict(from_file='configs/_base_/datasets/coco.py'))['flip_indices']
+
+
+def test_one_scale_and_no_flip_is_plain_testing(model, image, flip_indices):
+    tta = with_augmentation(model)
+    found = predict(tta, passes(model, [0.0], [96]), image, flip_indices)
+    expected = plain(model, image, 96)
+    assert len(expected) > 5 and len(found) == len(expected)
+    for name, values in expected.items():
+        assert np.array_equal(found[name], values), name
+
+
+def test_flip_alone_maps_left_to_right_exactly(model, image, flip_indices):
+    tta = with_augmentation(model)
+    found = predict(tta, passes(model, [1.0], [96]), image, flip_indices)
+    mirrored = plain(model, np.ascontiguousarray(image[:, ::-1]), 96)
+    assert len(mirrored) > 5
+    expected = mirrored.keypoints[:, flip_indices]
+    expected[..., 0] = image.shape[1] - 1 - expected[..., 0]
+    assert np.array_equal(found.keypoints, expected)
+    assert np.array_equal(found.bbox_scores, mirrored.bbox_scores)
+    right = (image.shape[1] - 1 - mirrored.bboxes[:, 0]).clip(min=0)
+    assert np.array_equal(found.bboxes[:, 2], right) and found.bboxes.min() == 0
+
+
+def test_all_passes_together(model, image, flip_indices):
+    tta = with_augmentation(model)
+    tta.max_per_img = 1000
+    found = predict(tta, passes(model, [0.0, 1.0], [64, 96]), image, flip_indices)
+    counts = [len(plain(model, image, side)) for side in (64, 96)]
+    assert len(found) >= max(counts)
+    assert (np.diff(found.bbox_scores) <= 0).all()
+    tta.max_per_img = 7
+    assert len(predict(tta, passes(model, [0.0, 1.0], [64, 96]), image, flip_indices)) == 7
