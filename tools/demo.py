@@ -1,9 +1,11 @@
-"""Detect people in images, draw them and write their keypoints.
+"""Detect people in images, videos or what a camera sees, draw them and write their keypoints.
 
     python tools/demo.py CONFIG CHECKPOINT INPUT… [--out DIR]
 
-INPUT is an image, a folder of images or a glob pattern. DIR gets the drawn pictures and
-predictions.json, in COCO format with a score for each person.
+INPUT is an image, a folder of images, a glob pattern, a video file or the number of a camera. DIR
+gets the drawn pictures and videos and predictions.json, in COCO format with a score for each
+person. In a video everybody keeps a colour. Ctrl-C ends a video or a camera; what was seen until
+then is written.
 """
 
 import argparse
@@ -11,7 +13,9 @@ import os
 import os.path as osp
 import sys
 
+import cv2
 import mmcv
+import numpy as np
 from directpose.checks import check_work_dir
 from directpose.errors import InputError, exit_on_input_error
 from directpose.inference import (
@@ -20,64 +24,166 @@ from directpose.inference import (
     default_device,
     detect,
     draw,
+    draw_tracked,
     find_images,
     load_model,
+    read_image,
     write_json,
+)
+from directpose.video import (
+    PeopleTracker,
+    VideoWriter,
+    frames,
+    is_camera,
+    is_video,
+    open_video,
 )
 from mmengine.config import DictAction
 from tqdm import tqdm
 
 
 def parse_args(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('inputs', nargs='+', help='images, folders or glob patterns')
+    parser.add_argument('inputs', nargs='+', help='images, folders, patterns, videos, cameras')
     parser.add_argument('--out', default='work_dirs/demo_out', help='folder to write to')
     parser.add_argument('--score-thr', type=float, default=0.3, help='least score of a person')
     parser.add_argument('--device', default=default_device(), help='for example cpu or cuda:0')
+    parser.add_argument('--max-frames', type=int, help='of each video or camera')
+    parser.add_argument('--show', action='store_true', help='show videos in a window; q ends')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='key=value of the config'
     )
     return parser.parse_args(argv)
 
 
+class Predictions:
+    """COCO records of the images and the people seen so far."""
+
+    def __init__(self) -> None:
+        self.images = []
+        self.annotations = []
+
+    def add(self, file_name: str, image: np.ndarray, people, **fields) -> list[dict]:
+        """Add an image with its people; returns their records."""
+        height, width = image.shape[:2]
+        record = dict(id=len(self.images) + 1, file_name=file_name, height=height, width=width)
+        self.images.append(record | fields)
+        annotations = coco_annotations(people, record['id'])
+        for annotation in annotations:
+            self.annotations.append(annotation)
+            annotation['id'] = len(self.annotations)
+        return annotations
+
+    def write(self, path: str, classes: int) -> None:
+        """Write them all, with as many categories."""
+        names = ['person'] if classes == 1 else [f'class {k}' for k in range(1, classes + 1)]
+        categories = [dict(id=k, name=name) for k, name in enumerate(names, 1)]
+        content = dict(images=self.images, annotations=self.annotations, categories=categories)
+        write_json(content, path)
+
+
+def run_image(args, model, visualizer, path: str, number: int, predictions: Predictions) -> None:
+    """Detect, draw and record the people in an image file.
+
+    Raises:
+        InputError: the file cannot be used.
+    """
+    image = read_image(path)
+    try:
+        sample = detect(model, image, args.score_thr)
+    except InputError as error:
+        raise InputError(f'{path}: {error}') from error
+    picture = draw(visualizer, image[..., ::-1].copy(), sample, with_gt=False)
+    # The number keeps images of the same name in different folders apart.
+    stem = osp.splitext(osp.basename(path))[0]
+    mmcv.imwrite(picture[..., ::-1], osp.join(args.out, f'{number:05d}_{stem}.jpg'))
+    predictions.add(path, image, sample.pred_instances)
+
+
+def run_video(args, model, visualizer, source: str, number: int, predictions: Predictions) -> None:
+    """Detect, draw and record the people in the frames of a video or camera.
+
+    Raises:
+        InputError: it cannot be opened, or gives no frame.
+    """
+    stem = f'camera{source}' if is_camera(source) else osp.splitext(osp.basename(source))[0]
+    tracker, count = PeopleTracker(), 0
+    with open_video(source) as capture:
+        total = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))) or None
+        total = min(filter(None, (total, args.max_frames)), default=None)
+        fps = capture.get(cv2.CAP_PROP_FPS)
+        writer = VideoWriter(
+            osp.join(args.out, f'{number:05d}_{stem}.mp4'), fps if 0 < fps < 1000 else 25
+        )
+        try:
+            for count, frame in enumerate(tqdm(frames(capture), source, total), 1):
+                sample = detect(model, frame, args.score_thr)
+                ids = tracker.update(sample.pred_instances.bboxes)
+                picture = draw_tracked(visualizer, frame[..., ::-1].copy(), sample, ids)
+                picture = np.ascontiguousarray(picture[..., ::-1])
+                writer.write(picture)
+                records = predictions.add(source, frame, sample.pred_instances, frame=count)
+                for record, track_id in zip(records, ids, strict=True):
+                    record['track_id'] = track_id
+                if count == args.max_frames or (args.show and not show(picture)):
+                    break
+        except KeyboardInterrupt:
+            print(f'{source}: stopped after {count} frames', file=sys.stderr)
+        finally:
+            writer.close()
+    if not count:
+        raise InputError(f'{source} holds no frame that OpenCV can decode')
+
+
+def show(picture: np.ndarray) -> bool:
+    """Show a frame; whether to go on.
+
+    Raises:
+        InputError: this OpenCV has no windows.
+    """
+    try:
+        cv2.imshow('directpose', picture)
+        return cv2.waitKey(1) != ord('q')
+    except cv2.error as error:
+        raise InputError(
+            '--show: this OpenCV has no windows; leave it out, or replace '
+            'opencv-python-headless by opencv-python'
+        ) from error
+
+
 @exit_on_input_error
 def main(argv=None):
     args = parse_args(argv)
-    paths = find_images(args.inputs)
+    videos = [source for source in args.inputs if is_video(source)]
+    images = find_images(source for source in args.inputs if not is_video(source))
     check_work_dir(args.out, '--out')
     model = load_model(args.config, args.checkpoint, args.device, args.cfg_options)
-    visualizer = build_visualizer(model)
 
-    images, annotations, broken = [], [], []
-    for image_id, path in enumerate(tqdm(paths, 'images'), 1):
+    # Videos give the visualizer other colours.
+    visualizers = {run: build_visualizer(model) for run in (run_image, run_video)}
+    predictions, broken = Predictions(), []
+    jobs = [(run_image, path) for path in images] + [(run_video, source) for source in videos]
+    progress = tqdm(jobs, 'inputs', disable=len(jobs) < 2)
+    for number, (run, source) in enumerate(progress, 1):
         try:
-            image, sample = detect(model, path, args.score_thr)
+            run(args, model, visualizers[run], source, number, predictions)
         except InputError as error:
             broken.append(str(error))
-            continue
-        picture = draw(visualizer, image, sample, with_gt=False)
-        # The number keeps images of the same name in different folders apart.
-        stem = osp.splitext(osp.basename(path))[0]
-        mmcv.imwrite(picture[..., ::-1], osp.join(args.out, f'{image_id:05d}_{stem}.jpg'))
-        height, width = image.shape[:2]
-        images.append(dict(id=image_id, file_name=path, height=height, width=width))
-        annotations += coco_annotations(sample.pred_instances, image_id)
 
-    for number, annotation in enumerate(annotations, 1):
-        annotation['id'] = number
-    categories = [dict(id=1, name='person')]
-    result = dict(images=images, annotations=annotations, categories=categories)
-    write_json(result, osp.join(args.out, 'predictions.json'))
+    classes = model.cfg.model.bbox_head.get('num_classes', 1)
+    predictions.write(osp.join(args.out, 'predictions.json'), classes)
     for message in broken:
         print(f'skipped: {message}', file=sys.stderr)
     print(
-        f'{len(annotations)} people in {len(images)} images; pictures and predictions.json are in '
-        f'{args.out}{os.sep}'
+        f'{len(predictions.annotations)} people in {len(predictions.images)} images; pictures and '
+        f'predictions.json are in {args.out}{os.sep}'
     )
-    if not images:
-        raise InputError('none of the images could be read')
+    if not predictions.images:
+        raise InputError('none of the inputs could be read')
 
 
 if __name__ == '__main__':

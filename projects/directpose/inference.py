@@ -1,4 +1,4 @@
-"""Images in, pictures and a COCO-format JSON out."""
+"""Images in, pictures and COCO-format JSON out."""
 
 import glob
 import json
@@ -22,12 +22,13 @@ from .checkpoint import check_checkpoint
 from .checks import image_problem
 from .errors import InputError
 from .optimize import optimize_for_inference
+from .video import COLORS
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 
 
 def find_images(inputs: Iterable[str]) -> list[str]:
-    """Image files named by files, folders (not their subfolders) and glob patterns, in order.
+    """Files named by files, folders (not their subfolders) and glob patterns, in order.
 
     Raises:
         InputError: an input names nothing.
@@ -40,7 +41,9 @@ def find_images(inputs: Iterable[str]) -> list[str]:
         else:
             found = [item] if osp.exists(item) else sorted(glob.glob(item, recursive=True))
         if not found:
-            raise InputError(f'{item} names no image: give files, folders or glob patterns')
+            raise InputError(
+                f'{item} names no image: give files, folders, glob patterns or a camera number'
+            )
         paths += found
     return list(dict.fromkeys(paths))
 
@@ -66,8 +69,8 @@ def with_augmentation(model: nn.Module) -> nn.Module:
     return augmented.eval()
 
 
-def detect(model: nn.Module, path: str, score_thr: float) -> tuple[np.ndarray, PoseDataSample]:
-    """Image (H, W, 3), RGB, and the people in it whose score is above the threshold.
+def read_image(path: str) -> np.ndarray:
+    """Image (H, W, 3), BGR.
 
     Raises:
         InputError: the file is missing, truncated or not an image that OpenCV reads.
@@ -77,13 +80,25 @@ def detect(model: nn.Module, path: str, score_thr: float) -> tuple[np.ndarray, P
     image = None if problem else mmcv.imread(path)
     if image is None:
         raise InputError(f'{path} {problem or "is not an image that OpenCV reads"}')
+    return image
+
+
+def detect(model: nn.Module, image: np.ndarray, score_thr: float) -> PoseDataSample:
+    """The people in an image (H, W, 3), BGR, whose score is above the threshold.
+
+    Raises:
+        InputError: the image is too large for OpenCV.
+    """
     try:
         sample = inference_bottomup(model, image)[0]
     except cv2.error as error:  # sides of more than 32767 pixels
-        raise InputError(f'{path} is more than OpenCV can resize ({error.err})') from error
+        height, width = image.shape[:2]
+        raise InputError(
+            f'{width}x{height} is more than OpenCV can resize ({error.err})'
+        ) from error
     people = sample.pred_instances
     sample.pred_instances = people[people.bbox_scores > score_thr]
-    return image[..., ::-1].copy(), sample
+    return sample
 
 
 def build_visualizer(model: nn.Module) -> PoseLocalVisualizer:
@@ -101,6 +116,22 @@ def draw(
     # A person that is shown is shown whole: its keypoints have no threshold of their own.
     visualizer.add_datasample('', image, sample, draw_gt=with_gt, draw_heatmap=False, kpt_thr=0)
     return visualizer.get_image()
+
+
+def draw_tracked(
+    visualizer: PoseLocalVisualizer, image: np.ndarray, sample: PoseDataSample, ids: list[int]
+) -> np.ndarray:
+    """Picture (H, W, 3), RGB, with each of the people in the colour of its number."""
+    people = sample.pred_instances
+    for number, track_id in enumerate(ids):
+        color = COLORS[track_id % len(COLORS)]
+        visualizer.bbox_color = color
+        visualizer.kpt_color = [color] * people.keypoints.shape[1]
+        visualizer.link_color = [color] * len(visualizer.skeleton)
+        one = PoseDataSample()
+        one.pred_instances = people[number : number + 1]
+        image = draw(visualizer, image, one, with_gt=False)
+    return image
 
 
 def coco_annotations(people: InstanceData, image_id: int) -> list[dict]:

@@ -1,0 +1,133 @@
+"""Videos and cameras: frames in, frames out, and who is who in between."""
+
+import contextlib
+import os
+import os.path as osp
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from torchvision.ops import box_iou
+
+from .errors import InputError
+
+VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg')
+# Apart for the eye, on any picture: one for each of eight people, then again from the first.
+COLORS = (
+    (230, 25, 75),
+    (60, 180, 75),
+    (255, 225, 25),
+    (0, 130, 200),
+    (245, 130, 48),
+    (70, 240, 240),
+    (240, 50, 230),
+    (170, 255, 195),
+)
+
+
+def is_video(source: str) -> bool:
+    """Whether an input names a video file, or a camera by its number."""
+    return is_camera(source) or source.lower().endswith(VIDEO_SUFFIXES)
+
+
+def is_camera(source: str) -> bool:
+    """Whether an input is the number of a camera, and no file of that name is there."""
+    return source.isdigit() and not osp.exists(source)
+
+
+@contextlib.contextmanager
+def open_video(source: str) -> Iterator[cv2.VideoCapture]:
+    """A video file or a camera, closed in the end.
+
+    Raises:
+        InputError: it cannot be opened.
+    """
+    capture = cv2.VideoCapture(int(source) if is_camera(source) else source)
+    try:
+        if not capture.isOpened():
+            what = 'camera' if is_camera(source) else 'video'
+            raise InputError(f'{source} is no {what} that OpenCV can open; check that it is there')
+        yield capture
+    finally:
+        capture.release()
+
+
+def frames(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:
+    """The frames (H, W, 3), BGR, until the video ends."""
+    while True:
+        more, frame = capture.read()
+        if not more:
+            return
+        yield frame
+
+
+class VideoWriter:
+    """Write a video of the frames it is given, under its name only once it is whole.
+
+    Args:
+        path: of the file, ``.mp4``.
+        fps: frames a second.
+    """
+
+    def __init__(self, path: str, fps: float) -> None:
+        self.path = path
+        self.fps = fps
+        self._partial = f'{osp.splitext(path)[0]}.partial.mp4'
+        self._writer = None
+
+    def write(self, frame: np.ndarray) -> None:
+        """Append a frame (H, W, 3), BGR; all have the size of the first.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        if self._writer is None:
+            codec = cv2.VideoWriter_fourcc(*'mp4v')
+            size = frame.shape[1::-1]
+            self._writer = cv2.VideoWriter(self._partial, codec, self.fps, size)
+            if not self._writer.isOpened():
+                raise InputError(f'OpenCV cannot write the video {self.path}; check the folder')
+        self._writer.write(frame)
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._writer is not None:
+            self._writer.release()
+            os.replace(self._partial, self.path)
+
+
+class PeopleTracker:
+    """Give people the same number from frame to frame, for their colours.
+
+    Each frame's boxes are matched to the last boxes of known people such that the sum of IoUs
+    is largest. It has no model of appearance or motion: who is lost for longer gets a new number.
+
+    Args:
+        min_iou: of the boxes of a person in two frames.
+        patience: frames after which somebody unseen is forgotten.
+    """
+
+    def __init__(self, min_iou: float = 0.2, patience: int = 15) -> None:
+        self.min_iou = min_iou
+        self.patience = patience
+        self._next_id = 0
+        self._known = {}  # id -> (box, frames since it was seen)
+
+    def update(self, bboxes: np.ndarray) -> list[int]:
+        """Numbers of the people with boxes (N, 4) xyxy in the next frame."""
+        ids, known = [None] * len(bboxes), list(self._known)
+        if ids and known:
+            last = torch.from_numpy(np.stack([self._known[i][0] for i in known]))
+            ious = box_iou(torch.as_tensor(bboxes, dtype=last.dtype), last).numpy()
+            for new, old in zip(*linear_sum_assignment(-ious), strict=True):
+                if ious[new, old] >= self.min_iou:
+                    ids[new] = known[old]
+        for number, found in enumerate(ids):
+            if found is None:
+                ids[number], self._next_id = self._next_id, self._next_id + 1
+        aged = {i: (box, age + 1) for i, (box, age) in self._known.items() if age < self.patience}
+        seen = {i: (box, 0) for i, box in zip(ids, bboxes.astype(np.float64), strict=True)}
+        self._known = aged | seen
+        return ids
