@@ -50,7 +50,7 @@ def set_up_submission(cfg: Config, name: str) -> None:
         )
     check_work_dir(cfg.work_dir)
     check_image_list(build_unloaded(cfg.test_dataloader.dataset))
-    cfg.test_evaluator = dict(type='CocoSubmission', name=name, out_dir=osp.abspath(cfg.work_dir))
+    cfg.test_evaluator = dict(type='CocoSubmission', name=name, out_dir=cfg.work_dir)
 
 
 @exit_on_input_error
@@ -59,6 +59,7 @@ def main():
     tool = load_mmpose_tool('test')
     args = tool.parse_args()
     cfg = tool.merge_args(Config.fromfile(args.config), args)
+    cfg.work_dir = osp.abspath(cfg.work_dir)  # mmpose's hooks join relative ones twice
     if submit is None:
         check_config(cfg, ('test',))
     else:

@@ -4,7 +4,13 @@ custom_imports = dict(imports=['directpose'], allow_failed_imports=False)
 
 default_hooks = dict(
     checkpoint=dict(
-        interval=1, save_best='coco/AP', rule='greater', max_keep_ckpts=2))
+        interval=1, save_best='coco/AP', rule='greater', max_keep_ckpts=2),
+    # To use it: --cfg-options default_hooks.badcase.enable=True
+    badcase=dict(
+        metric_type='accuracy',
+        metric=dict(type='MatchedPCK'),
+        metric_key='PCK',
+        badcase_thr=0.5))
 custom_hooks = [
     dict(type='SyncBuffersHook'),
     dict(type='OptimizeForInferenceHook'),
