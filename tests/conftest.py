@@ -5,6 +5,7 @@ from pathlib import Path
 import directpose  # noqa: F401  (registers everything)
 import pytest
 import torch
+from commands import CONFIG, data_options, python
 from mmengine.registry import init_default_scope
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,3 +41,21 @@ def synthetic_set(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp('synthetic') / 'set'
     make_synthetic_set(out, 8, 4, seed=3, workers=1)
     return out
+
+
+@pytest.fixture(scope='session')
+def trained(synthetic_set, tmp_path_factory) -> Path:
+    """Work dir of one epoch of ``tools/train.py``, with pictures during validation."""
+    work_dir = tmp_path_factory.mktemp('train')
+    done = python(
+        'tools/train.py',
+        CONFIG,
+        '--work-dir',
+        work_dir,
+        '--cfg-options',
+        *data_options(synthetic_set),
+        'default_hooks.visualization.enable=True',
+        'default_hooks.visualization.interval=1',
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return work_dir

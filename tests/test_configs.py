@@ -49,6 +49,14 @@ def test_builds_learns_and_predicts(path):
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
+def test_what_the_runner_writes_can_be_read_again(path, tmp_path):
+    config = Config.fromfile(path)
+    config.dump(tmp_path / 'written.py')
+    written = Config.fromfile(tmp_path / 'written.py')
+    assert written.model == config.model and written.test_dataloader == config.test_dataloader
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
 def test_data_and_metrics_fit_together(path):
     config = load(path)
     Compose(config.train_dataloader.dataset.pipeline)

@@ -2,61 +2,13 @@
 
 import json
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from commands import CONFIG, ROOT, data_options, load_tool, python
+from directpose.video import VideoWriter, frames, open_video
 from pycocotools.coco import COCO
-
-ROOT = Path(__file__).resolve().parent.parent
-CONFIG = 'configs/directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py'
-
-
-def run(*command, **options):
-    """Run a command in the repository; its exit status and what it printed."""
-    return subprocess.run(
-        [str(c) for c in command], cwd=ROOT, capture_output=True, text=True, timeout=300, **options
-    )
-
-
-def python(script, *args):
-    return run(sys.executable, '-W', 'ignore', script, *args)
-
-
-def data_options(data_root):
-    """Options that point the config to the set, and make an epoch short."""
-    options = [
-        f'{split}_dataloader.dataset.data_root={data_root}/' for split in ('train', 'val', 'test')
-    ]
-    options += [f'{s}_evaluator.ann_file={data_root}/annotations/val.json' for s in ('val', 'test')]
-    loaders = [
-        f'{split}_dataloader.{key}'
-        for split in ('train', 'val', 'test')
-        for key in ('num_workers=0', 'persistent_workers=False')
-    ]
-    epochs = ['train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
-    return options + loaders + epochs + ['train_dataloader.batch_size=4']
-
-
-@pytest.fixture(scope='module')
-def trained(synthetic_set, tmp_path_factory):
-    """Work dir of one epoch of ``tools/train.py``, with pictures during validation."""
-    work_dir = tmp_path_factory.mktemp('train')
-    done = python(
-        'tools/train.py',
-        CONFIG,
-        '--work-dir',
-        work_dir,
-        '--cfg-options',
-        *data_options(synthetic_set),
-        'default_hooks.visualization.enable=True',
-        'default_hooks.visualization.interval=1',
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return work_dir
 
 
 def test_training_leaves_a_checkpoint_and_pictures(trained):
@@ -104,40 +56,6 @@ def test_test_writes_metrics_and_results(trained, synthetic_set, tmp_path):
     results = json.loads((tmp_path / 'results.keypoints.json').read_text())
     assert len(results) > 4 and len(results[0]['keypoints']) == 51
     assert len(list(tmp_path.glob('*/pictures/*.jpg'))) == 4
-
-
-def test_mim_train_and_test(trained, synthetic_set, tmp_path):
-    mim = [Path(sys.executable).parent / 'mim']
-    options = data_options(synthetic_set)
-    done = run(
-        *mim,
-        'train',
-        'mmpose',
-        CONFIG,
-        '--gpus',
-        0,
-        '--work-dir',
-        tmp_path,
-        '--cfg-options',
-        *options,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    done = run(
-        *mim,
-        'test',
-        'mmpose',
-        CONFIG,
-        '-C',
-        tmp_path / 'epoch_1.pth',
-        '--gpus',
-        0,
-        '--work-dir',
-        tmp_path / 'test',
-        '--cfg-options',
-        *options,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert 'coco/AP' in done.stdout + done.stderr
 
 
 def test_demo_goes_on_after_a_broken_image(trained, synthetic_set, tmp_path):
@@ -209,7 +127,7 @@ def test_images_of_all_kinds_are_read_as_opencv_reads_them(tmp_path, trained):
         ('train_dataloader.dataset.ann_file=annotations/nowhere.json', 'cannot read'),
         ('train_dataloader.dataset.data_prefix.img=nowhere/', '8 of 8 images cannot be used'),
         ('model.bbox_head.kpt_predictor.groups=[[0,1]]', 'miss [2, 3, 4, 5'),
-        ('model.bbox_head.num_keypoints=14', 'num_keypoints is 14, but model.heatmap_head'),
+        ('model.bbox_head.num_keypoints=14', 'num_keypoints is 14, but model.metainfo (coco)'),
     ],
 )
 def test_train_tells_what_is_wrong(synthetic_set, tmp_path, change, words):
@@ -262,15 +180,116 @@ def test_coco_subset(synthetic_set, tmp_path):
     assert done.returncode == 1 and 'no image' in done.stderr
 
 
-def test_inference_of_mmpose(trained, synthetic_set):
-    from mmpose.apis import MMPoseInferencer, inference_bottomup, init_model
-
-    image = str(synthetic_set / 'images/000001.jpg')
-    model = init_model(str(ROOT / CONFIG), str(trained / 'epoch_1.pth'), device='cpu')
-    found = inference_bottomup(model, image)[0].pred_instances
-    assert found.keypoints.shape[1:] == (17, 2) and isinstance(found.keypoints, np.ndarray)
-    inferencer = MMPoseInferencer(
-        pose2d=str(ROOT / CONFIG), pose2d_weights=str(trained / 'epoch_1.pth'), device='cpu'
+def test_demo_on_a_video(trained, synthetic_set, tmp_path):
+    path, out = tmp_path / 'people.mp4', tmp_path / 'out'
+    image = cv2.imread(str(synthetic_set / 'images/000001.jpg'))[:192, :192]
+    writer = VideoWriter(str(path), 5)
+    for _ in range(4):
+        writer.write(image)
+    writer.close()
+    done = python(
+        *('tools/demo.py', CONFIG, trained / 'epoch_1.pth', path, '--out', out, '--score-thr', 0),
+        *('--max-frames', 3, '--cfg-options', 'model.test_cfg.score_thr=0.0'),
     )
-    result = next(inferencer(image))
-    assert len(result['predictions'][0]) == len(found)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert '3/3' in done.stderr  # the progress
+    with open_video(str(out / '00001_people.mp4')) as capture:
+        drawn = list(frames(capture))
+        assert capture.get(cv2.CAP_PROP_FPS) == 5
+    assert len(drawn) == 3 and np.abs(drawn[0].astype(int) - image).mean() > 1
+    records = json.loads((out / 'predictions.json').read_text())
+    assert [i['frame'] for i in records['images']] == [1, 2, 3]
+    # the same picture thrice, but for the compression: the same people, by number
+    numbers = [
+        {a['track_id'] for a in records['annotations'] if a['image_id'] == i} for i in (1, 2, 3)
+    ]
+    assert len(numbers[0]) == 100 and len(numbers[0] & numbers[1] & numbers[2]) > 90
+
+
+class Camera:
+    """Stands in for a camera: two frames, then Ctrl-C."""
+
+    def __init__(self, number):
+        assert number == 0
+        self.left = 2
+
+    def isOpened(self):  # noqa: N802
+        return True
+
+    def read(self):
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        return True, np.zeros((64, 96, 3), np.uint8)
+
+    def get(self, name):
+        return 0
+
+    def release(self):
+        self.left = None
+
+
+def test_demo_on_a_camera(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cv2, 'VideoCapture', Camera)
+    demo = load_tool('demo')
+    demo.main([CONFIG, str(trained / 'epoch_1.pth'), '0', '--out', str(tmp_path)])
+    printed = capsys.readouterr()
+    assert '0: stopped after 2 frames' in printed.err and 'in 2 images' in printed.out
+    assert (tmp_path / '00001_camera0.mp4').stat().st_size > 0
+    assert not list(tmp_path.glob('*.partial*'))
+
+
+def test_submit_an_image_list_without_annotations(trained, synthetic_set, tmp_path):
+    coco = json.loads((synthetic_set / 'annotations/val.json').read_text())
+    images = tmp_path / 'image_info_test-dev2017.json'
+    images.write_text(json.dumps(dict(images=coco['images'], categories=[], info={})))
+    options = [o for o in data_options(synthetic_set) if 'evaluator' not in o]
+    command = (
+        *('tools/test.py', CONFIG, trained / 'epoch_1.pth', '--work-dir', tmp_path / 'work'),
+        *('--cfg-options', *options, f'test_dataloader.dataset.ann_file={images}'),
+        'model.test_cfg.score_thr=0.0',
+    )
+    done = python(*command, '--submit', 'directpose-tiny')
+    assert done.returncode == 0, done.stderr[-3000:]
+    name = 'person_keypoints_test-dev2017_directpose-tiny_results'
+    entries = json.loads((tmp_path / f'work/{name}.json').read_text())
+    assert (tmp_path / f'work/{name}.zip').exists()
+    assert {e['image_id'] for e in entries} == {i['id'] for i in coco['images']}
+    truth = COCO(str(synthetic_set / 'annotations/val.json'))
+    assert len(truth.loadRes(entries).anns) == len(entries)
+
+    done = python(*command, '--submit', 'a/b')
+    assert done.returncode == 1 and '--submit a/b: give a name of letters' in done.stderr
+    done = python(*command, f'test_evaluator.ann_file={images}')
+    assert done.returncode == 1 and "no list 'annotations'" in done.stderr
+
+
+def test_multi_scale_test_and_demo(trained, synthetic_set, tmp_path):
+    """The test-time augmentation of the ms-test config, on the small model."""
+    config = tmp_path / 'ms.py'
+    config.write_text(
+        f"_base_ = '{ROOT / CONFIG}'\n"
+        'load, resize, pack = _base_.val_pipeline\n'
+        "flips = [dict(type='RandomFlip', prob=prob) for prob in (0., 1.)]\n"
+        "sizes = [{**resize, 'short_side': side, 'long_side': 2 * side} for side in (192, 256)]\n"
+        "pack = {**pack, 'meta_keys': (*pack['meta_keys'], 'flip', 'flip_indices')}\n"
+        "tta = dict(type='TestTimeAug', transforms=[flips, sizes, [pack]])\n"
+        'test_dataloader = dict(dataset=dict(pipeline=[load, tta]))\n'
+        "tta_model = dict(type='mmdet.PoseTTAModel')\n"
+        "custom_hooks = [*_base_.custom_hooks, dict(type='PrepareTTAHook', tta_cfg=tta_model)]\n"
+        'del load, resize, pack, flips, sizes, tta\n'
+    )
+    done = python(
+        *('tools/test.py', config, trained / 'epoch_1.pth', '--work-dir', tmp_path / 'work'),
+        *('--out', tmp_path / 'metrics.json', '--show-dir', 'pictures'),
+        *('--cfg-options', *data_options(synthetic_set)),
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert 0 <= json.loads((tmp_path / 'metrics.json').read_text())['coco/AP'] <= 1
+    image = synthetic_set / 'images/000001.jpg'
+    done = python(
+        *('tools/demo.py', config, trained / 'epoch_1.pth', image, '--out', tmp_path / 'out'),
+        *('--score-thr', 0, '--cfg-options', 'model.test_cfg.score_thr=0.0'),
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads((tmp_path / 'out/predictions.json').read_text())['annotations']

@@ -9,6 +9,7 @@ then is written.
 """
 
 import argparse
+import itertools
 import os
 import os.path as osp
 import sys
@@ -120,7 +121,8 @@ def run_video(args, model, visualizer, source: str, number: int, predictions: Pr
             osp.join(args.out, f'{number:05d}_{stem}.mp4'), fps if 0 < fps < 1000 else 25
         )
         try:
-            for count, frame in enumerate(tqdm(frames(capture), source, total), 1):
+            seen = itertools.islice(frames(capture), args.max_frames)
+            for count, frame in enumerate(tqdm(seen, stem, total), 1):
                 sample = detect(model, frame, args.score_thr)
                 ids = tracker.update(sample.pred_instances.bboxes)
                 picture = draw_tracked(visualizer, frame[..., ::-1].copy(), sample, ids)
@@ -129,7 +131,7 @@ def run_video(args, model, visualizer, source: str, number: int, predictions: Pr
                 records = predictions.add(source, frame, sample.pred_instances, frame=count)
                 for record, track_id in zip(records, ids, strict=True):
                     record['track_id'] = track_id
-                if count == args.max_frames or (args.show and not show(picture)):
+                if args.show and not show(picture):
                     break
         except KeyboardInterrupt:
             print(f'{source}: stopped after {count} frames', file=sys.stderr)

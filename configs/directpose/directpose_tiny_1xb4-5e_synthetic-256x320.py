@@ -42,7 +42,7 @@ model = dict(
     neck=dict(in_channels=[32, 64, 128], num_outs=3),
     bbox_head=dict(
         strides=[8, 16, 32],
-        regress_ranges=[(-1, 96), (96, 192), (192, float('inf'))],
+        regress_ranges=[(-1, 96), (96, 192), (192, 1e8)],
         loss_kpt=dict(type='mmdet.SmoothL1Loss', beta=1 / 9, loss_weight=3.0)),
     # from random weights this branch teaches the backbone where joints are
     heatmap_head=dict(

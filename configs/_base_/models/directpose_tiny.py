@@ -17,6 +17,6 @@ model = dict(
         stacked_convs=2,
         num_norm_groups=16,
         strides=[8, 16, 32, 64],
-        regress_ranges=[(-1, 48), (48, 96), (96, 192), (192, float('inf'))],
+        regress_ranges=[(-1, 48), (48, 96), (96, 192), (192, 1e8)],
         kpt_predictor=dict(group_channels=16)),
     heatmap_head=dict(in_channels=64, feat_channels=32, num_norm_groups=8))
