@@ -5,6 +5,7 @@ import itertools
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -179,6 +180,7 @@ def summarize(case: Case, times: list[dict]) -> dict:
     parameters = sum(p.numel() for n, p in weights if trained or 'heatmap_head.' not in n)
     return dict(
         model=case.entry.label,
+        config=Path(case.entry.cfg.filename).stem,
         size=case.size,
         batch=case.batch,
         candidates=case.candidates,

@@ -1,0 +1,246 @@
+"""Keypoint detectors of COCO side by side: what was published, and what was measured here."""
+
+import contextlib
+import io
+import os.path as osp
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import mmpose
+import torch
+import yaml
+from mmengine.logging import MMLogger
+from mmpose.registry import MODELS
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from .benchmark.cases import load_config, scope_of
+from .checks import read_json
+from .errors import InputError
+
+MMPOSE = osp.join(osp.dirname(mmpose.__file__), '.mim')
+# By the folder of the config; what is left works on boxes that a detector gave.
+KINDS = dict(
+    directpose='one-stage',
+    rtmo='one-stage',
+    yoloxpose='one-stage',
+    edpose='one-stage',
+    associative_embedding='bottom-up',
+    cid='bottom-up',
+    dekr='bottom-up',
+)
+METRICS = ('AP', 'AP@0.5', 'AP@0.75', 'AP (M)', 'AP (L)', 'AR')
+
+
+@dataclass
+class Row:
+    """A model.
+
+    Attributes:
+        name: of its config.
+        kind: one-stage, bottom-up or top-down.
+        source: whose number the published one is.
+        config: path of its config, if there is one.
+        data: what it was trained on.
+        split: of COCO, that the published numbers refer to.
+        size: of its input, HxW.
+        published, measured: AP and the like, in [0, 1].
+        parameters_m, gflops: millions, and billions of operations of its dense part.
+        ms: of a prediction, measured here.
+    """
+
+    name: str
+    kind: str = ''
+    source: str = ''
+    config: str | None = None
+    data: str = ''
+    split: str = ''
+    size: str = ''
+    published: dict = field(default_factory=dict)
+    measured: dict = field(default_factory=dict)
+    parameters_m: float | None = None
+    gflops: float | None = None
+    ms: float | None = None
+
+
+def our_rows(root: str) -> list[Row]:
+    """The models of COCO in our metafiles, with the papers' numbers."""
+    return [
+        Row(
+            **describe(model, root),
+            source='paper' if published else '',
+            split=published.get('Dataset', '').removeprefix('COCO '),
+            published=published.get('Metrics', {}),
+        )
+        for model in models_of(root)
+        if model['Metadata']['Training Data'] == 'COCO'
+        for published in model.get('Published', [{}])
+    ]
+
+
+def mmpose_rows() -> list[Row]:
+    """All models of people with a result on COCO in the index of the installed mmpose."""
+    rows = []
+    for model in models_of(MMPOSE):
+        if '/body' not in model['Config']:
+            continue
+        # RTMO's results on COCO are filed under CrowdPose.
+        on_coco = [
+            r for r in model['Results'] if r['Dataset'] == 'COCO' or '/coco/' in model['Config']
+        ]
+        for result in on_coco[:1]:
+            common = dict(source=f'mmpose {mmpose.__version__}', split='val2017')
+            rows.append(Row(**describe(model, MMPOSE), **common, published=result['Metrics']))
+    return rows
+
+
+def models_of(root: str) -> Iterator[dict]:
+    """The models of all metafiles that ``model-index.yml`` of a folder names.
+
+    Raises:
+        InputError: there is no such index.
+    """
+    for metafile in read_yaml(osp.join(root, 'model-index.yml'))['Import']:
+        yield from read_yaml(osp.join(root, metafile))['Models']
+
+
+def read_yaml(path: str) -> dict:
+    """The content of a YAML file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with open(path, encoding='utf-8') as file:
+            return yaml.safe_load(file)
+    except (OSError, yaml.YAMLError) as error:
+        raise InputError(f'cannot read {path} ({error}); is the package whole?') from error
+
+
+def describe(model: dict, root: str) -> dict:
+    """What a metafile tells of a model."""
+    path, folder = osp.join(root, model['Config']), model['Config'].split('/')
+    kind = next((KINDS[part] for part in folder if part in KINDS), 'top-down')
+    data = model['Metadata'].get('Training Data', '')
+    data = data if isinstance(data, str) else 'COCO and others'
+    if '/coco/' in model['Config'] and data == 'CrowdPose':  # RTMO
+        data = 'COCO'
+    return dict(
+        name=model['Name'],
+        kind=kind,
+        config=path if osp.exists(path) else None,
+        data=data,
+        size=input_size(model['Name']),
+    )
+
+
+def input_size(name: str) -> str:
+    """HxW of a model's input, from the name of its config."""
+    sizes = re.findall(r'(\d{3,4})x(\d{3,4})', name)
+    if sizes:
+        return 'x'.join(sizes[-1])
+    single = re.search(r'-(\d{3,4})$', name)
+    return f'{single[1]}x{single[1]}' if single else ''
+
+
+def count_cost(row: Row) -> None:
+    """Fill in parameters and FLOPs, where the installed packages can build the model.
+
+    The model is built and run without numbers, on torch's meta device. Counted is its dense part,
+    mode ``tensor``: not what happens at the candidates only, nor the training-only branch. Two
+    operations are a multiplication and an addition. Operators of mmcv are unknown to the counter,
+    so a model that has them gets no FLOPs.
+    """
+    MMLogger.get_instance('leaderboard', log_level='ERROR')
+    try:
+        cfg = load_config(row.config, person_only=True)
+        with scope_of(cfg):
+            model = build_meta(cfg.model)
+    except (InputError, KeyError, ImportError, RuntimeError, TypeError):  # wants other packages
+        return
+    weights = model.named_parameters()
+    row.parameters_m = sum(p.numel() for n, p in weights if 'heatmap_head.' not in n) / 1e6
+    if cfg.get('tta_model'):  # several passes, of several sizes
+        return
+    height, width = map(int, row.size.split('x'))
+    with contextlib.suppress(NotImplementedError, RuntimeError), torch.no_grad():
+        inputs = torch.empty(1, 3, height, width, device='meta')
+        with FlopCounterMode(display=False) as counter:
+            model(inputs, None, mode='tensor')
+        row.gflops = counter.get_total_flops() / 1e9
+
+
+def build_meta(cfg: dict) -> nn.Module:
+    """A model without numbers; some can only be built with them."""
+    try:
+        with torch.device('meta'):
+            return MODELS.build(cfg).eval()
+    except RuntimeError:
+        return MODELS.build(cfg).eval().to('meta')
+
+
+def evaluate(results: str, ann_file: str) -> dict[str, float]:
+    """Keypoint AP and the like of a COCO results JSON, by pycocotools.
+
+    Raises:
+        InputError: a file cannot be read, or the results are not of these images.
+    """
+    entries, truth = read_json(results), read_json(ann_file)
+    if not isinstance(truth, dict) or not {'images', 'annotations'} <= set(truth):
+        raise InputError(f'{ann_file} is not a COCO annotation file')
+    if not isinstance(entries, list) or not entries:
+        raise InputError(f'{results} holds no list of keypoint results')
+    known = {image['id'] for image in truth['images']}
+    for number, entry in enumerate(entries):
+        if not isinstance(entry, dict) or not {'image_id', 'keypoints', 'score'} <= set(entry):
+            raise InputError(f'{results}: result {number} has no image_id, keypoints or score')
+        if entry['image_id'] not in known:
+            raise InputError(
+                f'{results}: result {number} is of image {entry["image_id"]}, which is not in '
+                f'{ann_file}; give the annotations of the same images'
+            )
+    # Only these fields, else pycocotools takes areas from the boxes.
+    fields = ('image_id', 'category_id', 'keypoints', 'score')
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO(ann_file)
+        found = coco.loadRes([{name: entry[name] for name in fields} for entry in entries])
+        evaluation = COCOeval(coco, found, 'keypoints')
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return dict(zip(METRICS, map(float, evaluation.stats), strict=False))
+
+
+def add_measured(rows: list[Row], name: str, metrics: dict[str, float]) -> None:
+    """Enter numbers measured here, in the row of the model of that name or in a new one."""
+    named = [row for row in rows if row.name == name]
+    if not named:
+        named = [Row(name)]
+        rows += named
+    named[0].measured = metrics
+
+
+def add_latencies(rows: list[Row], path: str) -> dict:
+    """Enter the latencies of a run of ``tools/benchmark.py``; returns its header.
+
+    Of several measurements of a model its fastest form counts, of single images.
+
+    Raises:
+        InputError: the file is of something else.
+    """
+    content = read_json(path)
+    try:
+        header = content['header']
+        measured = {
+            row['config']: row['median_ms']
+            for row in sorted(content['rows'], key=lambda row: -row['median_ms'])
+            if row['batch'] == 1 and header['mode'] == 'prediction'
+        }
+    except (KeyError, TypeError) as error:
+        raise InputError(f'{path} was not written by tools/benchmark.py of this version') from error
+    for row in rows:
+        row.ms = measured.get(row.name, row.ms)
+    return header

@@ -1,0 +1,216 @@
+"""A table of COCO keypoint detectors: ours, those of mmpose's model index, and what was measured.
+
+    python tools/leaderboard.py [--results NAME=FILE … --ann-file GT] [--benchmark RUN.json …]
+                                [--sort COLUMN] [--only REGEX] [--out DIR]
+
+Writes DIR/leaderboard.md and .csv, and with --benchmark a plot of AP over latency. Published and
+measured numbers are never in one column. NAME is a model of the table or a new one, FILE a COCO
+keypoint results JSON, which is evaluated on the annotations GT. RUN.json is what
+tools/benchmark.py --out wrote.
+"""
+
+import argparse
+import csv
+import io
+import os
+import os.path as osp
+import re
+
+import matplotlib
+from directpose.checks import check_work_dir
+from directpose.errors import InputError, exit_on_input_error
+from directpose.leaderboard import (
+    Row,
+    add_latencies,
+    add_measured,
+    count_cost,
+    evaluate,
+    mmpose_rows,
+    our_rows,
+)
+from tqdm import tqdm
+
+matplotlib.use('agg')
+from matplotlib import pyplot as plt
+
+ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
+# Title of each column, and its value in a row; numbers are sorted as such.
+COLUMNS = {
+    'model': lambda row: row.name,
+    'kind': lambda row: row.kind,
+    'trained on': lambda row: row.data,
+    'input': lambda row: row.size,
+    'M params': lambda row: row.parameters_m,
+    'GFLOPs': lambda row: row.gflops,
+    'AP published': lambda row: row.published.get('AP'),
+    'AP50 published': lambda row: row.published.get('AP@0.5'),
+    'AP75 published': lambda row: row.published.get('AP@0.75'),
+    'APM published': lambda row: row.published.get('AP (M)'),
+    'APL published': lambda row: row.published.get('AP (L)'),
+    'AR published': lambda row: row.published.get('AR'),
+    'on': lambda row: row.split,
+    'by': lambda row: row.source,
+    'AP here': lambda row: row.measured.get('AP'),
+    'AP50 here': lambda row: row.measured.get('AP@0.5'),
+    'AP75 here': lambda row: row.measured.get('AP@0.75'),
+    'AR here': lambda row: row.measured.get('AR'),
+    'ms here': lambda row: row.ms,
+}
+SMALL_IS_GOOD = (
+    'M params',
+    'GFLOPs',
+    'ms here',
+    'model',
+    'kind',
+    'input',
+    'trained on',
+    'on',
+    'by',
+)
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--results', nargs='+', default=[], metavar='NAME=FILE')
+    parser.add_argument('--ann-file', help='annotations of the images of all the results')
+    parser.add_argument('--benchmark', nargs='+', default=[], metavar='RUN.json')
+    parser.add_argument('--sort', default='AP published', choices=COLUMNS, metavar='COLUMN')
+    parser.add_argument('--only', default='', metavar='REGEX', help='models of these names only')
+    parser.add_argument('--out', default='work_dirs/leaderboard', help='folder to write to')
+    return parser.parse_args(argv)
+
+
+def sort_rows(rows: list[Row], column: str) -> list[Row]:
+    """Rows with the best value first, those without one last."""
+    value = COLUMNS[column]
+    known = [row for row in rows if value(row) not in (None, '')]
+    unknown = [row for row in rows if value(row) in (None, '')]
+    return sorted(known, key=value, reverse=column not in SMALL_IS_GOOD) + unknown
+
+
+def cell(title: str, value) -> str:
+    """A value as text: AP in percent."""
+    if value is None:
+        return ''
+    if isinstance(value, str):
+        return value
+    return f'{100 * value:.1f}' if re.match('A[PR]', title) else f'{value:.1f}'
+
+
+def as_table(rows: list[Row]) -> list[list[str]]:
+    """Titles and cells, without columns that are empty."""
+    columns = {
+        title: cells
+        for title, value in COLUMNS.items()
+        if any(cells := [cell(title, value(row)) for row in rows])
+    }
+    return [list(columns), *map(list, zip(*columns.values(), strict=True))]
+
+
+def as_markdown(table: list[list[str]]) -> str:
+    titles, *lines = table
+    return '\n'.join(
+        '| ' + ' | '.join(line) + ' |' for line in [titles, ['---'] * len(titles), *lines]
+    )
+
+
+def as_csv(table: list[list[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator='\n').writerows(table)
+    return text.getvalue()
+
+
+def write(text: str, path: str) -> None:
+    """Write a text file, whole or not at all."""
+    with open(f'{path}.partial', 'w', encoding='utf-8') as file:
+        file.write(text)
+    os.replace(f'{path}.partial', path)
+
+
+def plot(rows: list[Row], caption: str, path: str) -> None:
+    """AP over latency: published numbers hollow, measured ones filled."""
+    figure, axes = plt.subplots(figsize=(7, 4.5))
+    kinds = list(dict.fromkeys(row.kind for row in rows))
+    for row in (r for r in rows if r.ms is not None):
+        color = f'C{kinds.index(row.kind)}'
+        marks = ((row.published.get('AP'), 'none'), (row.measured.get('AP'), color))
+        for ap, fill in ((a, f) for a, f in marks if a is not None):
+            axes.plot(row.ms, 100 * ap, 'o', color=color, mfc=fill)
+            label = re.sub(r'_\d+xb.*|_coco.*', '', row.name)
+            axes.annotate(label, (row.ms, 100 * ap), (5, 3), textcoords='offset points', fontsize=7)
+    axes.set(xlabel=f'ms an image, measured here\n{caption}', ylabel='keypoint AP', xscale='log')
+    axes.xaxis.label.set_size(8)
+    handles = [
+        axes.plot([], [], 'o', color=f'C{number}', label=kind)[0]
+        for number, kind in enumerate(kinds)
+        if any(row.ms is not None for row in rows if row.kind == kind)
+    ]
+    handles += axes.plot([], [], 'o', color='grey', mfc='none', label='hollow: AP published')
+    handles += axes.plot([], [], 'o', color='grey', label='filled: AP measured here')
+    axes.legend(handles=handles, fontsize=7)
+    axes.grid(alpha=0.3)
+    axes.margins(x=0.15)
+    figure.tight_layout()
+    figure.savefig(f'{path}.partial.png', dpi=130)
+    plt.close(figure)
+    os.replace(f'{path}.partial.png', path)
+
+
+def notes(args: argparse.Namespace, headers: list[dict]) -> list[str]:
+    """What the columns mean."""
+    lines = [
+        'AP and AR are those of keypoints, in percent. Published: as the source tells. Top-down '
+        'models are given the boxes of a detector, whose cost is not in their numbers.',
+        'Parameters and FLOPs (2 for a multiply-add) of the dense part, counted on the stated '
+        'input; empty where the installed packages cannot build or count the model.',
+    ]
+    if args.results:
+        lines.append(f'AP here: evaluated on {osp.basename(args.ann_file)} by pycocotools.')
+    lines += [
+        f'ms here: tools/benchmark.py, batch 1, {h["hardware"]}, {h["threads"]} threads, '
+        f'{h["precision"]}, {h["date"]}; weights: {h["weights"]}.'
+        for h in headers
+    ]
+    return lines
+
+
+@exit_on_input_error
+def main(argv=None):
+    args = parse_args(argv)
+    check_work_dir(args.out, '--out')
+    if args.results and not args.ann_file:
+        raise InputError('--results: give the annotations of their images with --ann-file')
+    pairs = [item.partition('=')[::2] for item in args.results]
+    for name, path in pairs:
+        if not name or not path:
+            raise InputError(f'--results {name}{path}: give NAME=FILE')
+
+    rows = our_rows(ROOT) + mmpose_rows()
+    for name, path in tqdm(pairs, 'results', disable=not pairs):
+        add_measured(rows, name, evaluate(path, args.ann_file))
+    headers = [add_latencies(rows, path) for path in args.benchmark]
+    rows = [row for row in rows if re.search(args.only, row.name)]
+    if not rows:
+        raise InputError(f'--only {args.only}: no model has such a name')
+    for row in tqdm(rows, 'parameters and FLOPs'):
+        if row.config and row.size:
+            count_cost(row)
+    rows = sort_rows(rows, args.sort)
+
+    table = as_table(rows)
+    text = '\n\n'.join([as_markdown(table), *notes(args, headers)])
+    write(text + '\n', osp.join(args.out, 'leaderboard.md'))
+    write(as_csv(table), osp.join(args.out, 'leaderboard.csv'))
+    written = 'leaderboard.md, leaderboard.csv'
+    if any(row.ms is not None and (row.published or row.measured) for row in rows):
+        caption = ', '.join(f'{h["hardware"]}, {h["threads"]} threads' for h in headers[:1])
+        plot(rows, caption, osp.join(args.out, 'leaderboard.png'))
+        written += ', leaderboard.png'
+    print(text)
+    print(f'\n{len(rows)} rows; {written} are in {args.out}{os.sep}')
+
+
+if __name__ == '__main__':
+    main()
