@@ -23,8 +23,8 @@ def mim(*args, **options):
     return done.stdout + done.stderr
 
 
-def python(script, *args):
-    return run(sys.executable, '-W', 'ignore', script, *args)
+def python(script, *args, **options):
+    return run(sys.executable, '-W', 'ignore', script, *args, **options)
 
 
 def load_tool(name):

@@ -199,13 +199,13 @@ def test_depths():
 
 def test_multi_scale_test():
     config = load(f'{LONG}_ms-test')
-    (flips, scales, _) = config.test_dataloader.dataset.pipeline[1].transforms
-    assert [step.prob for step in flips] == [0, 1]
-    assert [(s.short_side, s.long_side) for s in scales] == [
-        (800, 1333),
-        (1000, 1666),
-        (1200, 2000),
+    _, augment = Compose(config.test_dataloader.dataset.pipeline).transforms
+    passes = [
+        (flip.prob, resize.short_side, resize.long_side)
+        for flip, resize, _ in (subroutine.transforms for subroutine in augment.subroutines)
     ]
+    sizes = [(800, 1333), (1000, 1666), (1200, 2000)]
+    assert passes == [(flip, *size) for flip in (0, 1) for size in sizes]
     assert config.val_dataloader == load(LONG).val_dataloader
     assert config.custom_hooks[-1].tta_cfg == config.tta_model
 

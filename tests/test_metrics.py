@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from directpose.evaluation import MatchedPCK
 from mmengine.evaluator import Evaluator
 from mmpose.registry import DATASETS, METRICS
 from pycocotools.coco import COCO
@@ -140,6 +141,39 @@ def test_classes_count_apart(tmp_path):
     # a dog that is called a cat counts for neither
     wrong = [right[0], right[1] | dict(category_id=1)]
     assert evaluate(classwise(ann_file), predictions(wrong))['animal/AP'] == pytest.approx(0.5)
+    # more classes than images
+    zoo = [person((60 * k, 10, 50, 200), 1, k, category=k) for k in range(1, 6)]
+    ann_file = write_coco(tmp_path / 'zoo.json', zoo, num_classes=6)
+    right = [animal | dict(score=0.9) for animal in zoo]
+    assert evaluate(classwise(ann_file), predictions(right))['animal/AP'] == pytest.approx(1.0)
+
+
+def test_boxes_of_classes(tmp_path):
+    cat, dog = person((10, 10, 100, 200), 1, 1), person((150, 20, 80, 160), 1, 2, category=2)
+    ann_file = write_coco(tmp_path / 'truth.json', [cat, dog], num_classes=3)
+    wrong = [cat | dict(score=0.9), dog | dict(score=0.8, category_id=1)]
     boxes = [dict(type='PersonBoxMetric', ann_file=ann_file)]
     assert evaluate(boxes, predictions(wrong))['coco/bbox_mAP'] == pytest.approx(0.5)
     assert evaluate(classwise(ann_file), predictions([]))['animal/AP'] == 0
+
+
+def pck(predicted, visible=None):
+    metric = MatchedPCK(thr=0.1)
+    truth = np.array([[[0.0, 0], [10, 100]], [[200, 0], [210, 100]]])
+    visible = np.ones((2, 2)) if visible is None else visible
+    boxes = np.array([[0.0, 0, 10, 100], [200, 0, 210, 100]])
+    gt = dict(keypoints=truth, keypoints_visible=visible, bboxes=boxes)
+    found = dict(keypoints=np.array(predicted, dtype=float).reshape(-1, 2, 2))
+    metric.process({}, [dict(gt_instances=gt, pred_instances=found)])
+    return metric.evaluate(1)['PCK']
+
+
+def test_matched_pck():
+    left, right = [[0, 9], [10, 100]], [[200, 0], [210, 111]]
+    assert pck([right, left]) == 0.75  # whatever their order
+    assert pck([left]) == 0.5 and pck([]) == 0
+    assert pck([left, left]) == 0.5  # nobody is found twice
+    assert pck([left], visible=np.array([[1, 1], [0, 0]])) == 1
+    metric = MatchedPCK()
+    metric.process({}, [dict(gt_instances={}, pred_instances={})])
+    assert metric.evaluate(1)['PCK'] == 1

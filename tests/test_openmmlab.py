@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -70,6 +71,19 @@ def test_mim_test_with_an_own_config(own, installed, synthetic_set):
     )
     assert 'coco/AP:' in printed and 'coco/bbox_mAP:' in printed
     assert str(ROOT) not in (own / 'work/own.py').read_text()
+
+
+def test_mim_tells_what_does_not_fit_before_the_first_iteration(own, synthetic_set):
+    other = 'model.metainfo.from_file=configs/_base_/datasets/posetrack18.py'
+    done = run(
+        *(Path(sys.executable).parent / 'mim', 'train', 'mmpose', 'own.py', '--gpus', 0),
+        *('--work-dir', 'wrong', '--cfg-options', *options_for_lists(synthetic_set), other),
+        'model.bbox_head.kpt_predictor.groups=None',
+        cwd=own,
+    )
+    assert done.returncode != 0 and 'Epoch(train)' not in done.stdout
+    words = 'the model predicts head_bottom as keypoint 1, but in the metainfo of CocoDataset'
+    assert f'InputError: {words}' in done.stderr
 
 
 def test_two_metrics_in_the_log_in_tensorboard_and_in_the_json(own, synthetic_set, tmp_path):

@@ -270,19 +270,18 @@ def test_multi_scale_test_and_demo(trained, synthetic_set, tmp_path):
     config.write_text(
         f"_base_ = '{ROOT / CONFIG}'\n"
         'load, resize, pack = _base_.val_pipeline\n'
-        "flips = [dict(type='RandomFlip', prob=prob) for prob in (0., 1.)]\n"
-        "sizes = [{**resize, 'short_side': side, 'long_side': 2 * side} for side in (192, 256)]\n"
-        "pack = {**pack, 'meta_keys': (*pack['meta_keys'], 'flip', 'flip_indices')}\n"
-        "tta = dict(type='TestTimeAug', transforms=[flips, sizes, [pack]])\n"
+        "tta = dict(type='MultiScaleFlip', short_sides=[800], resize=dict(type=resize['type']))\n"
+        "tta['pack'] = pack\n"
         'test_dataloader = dict(dataset=dict(pipeline=[load, tta]))\n'
         "tta_model = dict(type='mmdet.PoseTTAModel')\n"
         "custom_hooks = [*_base_.custom_hooks, dict(type='PrepareTTAHook', tta_cfg=tta_model)]\n"
-        'del load, resize, pack, flips, sizes, tta\n'
+        'del load, resize, pack, tta\n'
     )
     done = python(
         *('tools/test.py', config, trained / 'epoch_1.pth', '--work-dir', tmp_path / 'work'),
         *('--out', tmp_path / 'metrics.json', '--show-dir', 'pictures'),
         *('--cfg-options', *data_options(synthetic_set)),
+        'test_dataloader.dataset.pipeline.1.short_sides=[192,256]',
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert 0 <= json.loads((tmp_path / 'metrics.json').read_text())['coco/AP'] <= 1

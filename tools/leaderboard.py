@@ -151,7 +151,8 @@ def plot(rows: list[Row], caption: str, path: str) -> None:
     handles += axes.plot([], [], 'o', color='grey', label='filled: AP measured here')
     axes.legend(handles=handles, fontsize=7)
     axes.grid(alpha=0.3)
-    axes.margins(x=0.15)
+    low, high = axes.get_xlim()
+    axes.set_xlim(low, high**1.08)  # for the labels
     figure.tight_layout()
     figure.savefig(f'{path}.partial.png', dpi=130)
     plt.close(figure)
@@ -170,7 +171,8 @@ def notes(args: argparse.Namespace, headers: list[dict]) -> list[str]:
         lines.append(f'AP here: evaluated on {osp.basename(args.ann_file)} by pycocotools.')
     lines += [
         f'ms here: tools/benchmark.py, batch 1, {h["hardware"]}, {h["threads"]} threads, '
-        f'{h["precision"]}, {h["date"]}; weights: {h["weights"]}.'
+        f'{h["precision"]}, {h["date"]}; weights: {h["weights"]}; each at the size of that run, by '
+        'default what its own pipeline makes of a picture of 640x480 pixels.'
         for h in headers
     ]
     return lines

@@ -9,6 +9,7 @@ import os.path as osp
 import re
 import sys
 
+from directpose.check_hook import without_check_hook
 from directpose.checkpoint import check_checkpoint
 from directpose.checks import build_unloaded, check_config, check_image_list, check_work_dir
 from directpose.errors import InputError, exit_on_input_error
@@ -64,6 +65,7 @@ def main():
         check_config(cfg, ('test',))
     else:
         set_up_submission(cfg, submit)
+    cfg.custom_hooks = without_check_hook(cfg.get('custom_hooks', []))
     # The checkpoint brings all weights; those of the backbone's training are not needed.
     cfg.model.backbone.init_cfg = None
     runner = Runner.from_cfg(cfg)

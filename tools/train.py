@@ -3,6 +3,7 @@
 python tools/train.py CONFIG [--work-dir DIR] [--resume [CKPT]] [--amp] [--cfg-options …]
 """
 
+from directpose.check_hook import without_check_hook
 from directpose.checkpoint import check_checkpoint
 from directpose.checks import check_config
 from directpose.errors import exit_on_input_error
@@ -17,6 +18,7 @@ def main():
     args = tool.parse_args()
     cfg = tool.merge_args(Config.fromfile(args.config), args)
     check_config(cfg, ('train', 'val'))
+    cfg.custom_hooks = without_check_hook(cfg.get('custom_hooks', []))
     runner = Runner.from_cfg(cfg)
     if cfg.get('resume') and cfg.get('load_from'):
         check_checkpoint(cfg.load_from, runner.model)

@@ -13,6 +13,7 @@ default_hooks = dict(
         badcase_thr=0.5))
 custom_hooks = [
     dict(type='SyncBuffersHook'),
+    dict(type='CheckDataHook'),
     dict(type='OptimizeForInferenceHook'),
 ]
 

@@ -1,22 +1,16 @@
 _base_ = ['./directpose_r50_fpn_8xb4-100e_coco-800x1333.py']
 
-# Every image at all scales, as it is and mirrored
-short_sides = (800, 1000, 1200)
+# Every image at all scales, as it is and mirrored. Other scales:
+# --cfg-options test_dataloader.dataset.pipeline.1.short_sides=[640,800]
 load, resize, pack = _base_.val_pipeline
-flips = [dict(type='RandomFlip', prob=prob) for prob in (0., 1.)]
-resizes = [{
-    **resize, 'short_side': side,
-    'long_side': side * 5 // 3
-} for side in short_sides]
-pack = {
-    **pack, 'meta_keys': (*pack['meta_keys'], 'flip', 'flip_indices')
-}
-tta_pipeline = [
-    load,
-    dict(type='TestTimeAug', transforms=[flips, resizes, [pack]])
-]
-del load, resize, pack, flips, resizes
-test_dataloader = dict(dataset=dict(pipeline=tta_pipeline))
+multi_scale = dict(
+    type='MultiScaleFlip',
+    short_sides=[800, 1000, 1200],
+    flip=True,
+    resize=dict(type=resize['type']),
+    pack=pack)
+test_dataloader = dict(dataset=dict(pipeline=[load, multi_scale]))
+del load, resize, pack, multi_scale
 
 tta_model = dict(type='mmdet.PoseTTAModel', iou_thr=0.6, max_per_img=100)
 custom_hooks = [

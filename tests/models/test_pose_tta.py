@@ -82,7 +82,8 @@ def model(root):
         root / 'configs/directpose/directpose_r50_fpn_8xb4-100e_coco-800x1333_ms-test.py'
     )
     config.model.test_cfg.score_thr = 0.0
-    config.tta_model, config.tta_pipeline = multi_scale.tta_model, multi_scale.tta_pipeline
+    config.tta_model = multi_scale.tta_model
+    config.tta_pipeline = multi_scale.test_dataloader.dataset.pipeline
     config.tta_model.iou_thr = config.model.test_cfg.iou_thr
     torch.manual_seed(0)
     model = MODELS.build(config.model).eval()
@@ -93,13 +94,18 @@ def model(root):
     return model
 
 
-def passes(model, prob, short_sides):
-    """The config's pipeline with these mirrored passes and scales."""
-    load, tta = model.cfg.tta_pipeline
-    flips, (resize, *_), pack = tta.transforms
-    flips = [{**flips[0], 'prob': p} for p in prob]
-    resizes = [{**resize, 'short_side': s, 'long_side': 2 * s} for s in short_sides]
-    return Compose([load, {**tta, 'transforms': [flips, resizes, pack]}])
+def passes(model, short_sides, flip):
+    """The config's pipeline with these scales, and mirrored passes or none."""
+    load, augment = model.cfg.tta_pipeline
+    return Compose([load, {**augment, 'short_sides': short_sides, 'flip': flip}])
+
+
+def mirrored_pass(model, short_side):
+    """The mirrored pass alone."""
+    pipeline = passes(model, [short_side], flip=True)
+    augment = pipeline.transforms[1]
+    augment.subroutines = augment.subroutines[1:]
+    return pipeline
 
 
 def predict(model, pipeline, image, flip_indices):
@@ -110,7 +116,7 @@ def predict(model, pipeline, image, flip_indices):
 
 def plain(model, image, short_side):
     load, resize, pack = model.cfg.val_pipeline
-    resize = {**resize, 'short_side': short_side, 'long_side': 2 * short_side}
+    resize = {**resize, 'short_side': short_side, 'long_side': short_side * 5 // 3}
     return predict(model, Compose([load, resize, pack]), image, None)
 
 
@@ -128,7 +134,7 @@ def flip_indices():
 
 def test_one_scale_and_no_flip_is_plain_testing(model, image, flip_indices):
     tta = with_augmentation(model)
-    found = predict(tta, passes(model, [0.0], [96]), image, flip_indices)
+    found = predict(tta, passes(model, [96], flip=False), image, flip_indices)
     expected = plain(model, image, 96)
     assert len(expected) > 5 and len(found) == len(expected)
     for name, values in expected.items():
@@ -137,7 +143,7 @@ def test_one_scale_and_no_flip_is_plain_testing(model, image, flip_indices):
 
 def test_flip_alone_maps_left_to_right_exactly(model, image, flip_indices):
     tta = with_augmentation(model)
-    found = predict(tta, passes(model, [1.0], [96]), image, flip_indices)
+    found = predict(tta, mirrored_pass(model, 96), image, flip_indices)
     mirrored = plain(model, np.ascontiguousarray(image[:, ::-1]), 96)
     assert len(mirrored) > 5
     expected = mirrored.keypoints[:, flip_indices]
@@ -148,12 +154,22 @@ def test_flip_alone_maps_left_to_right_exactly(model, image, flip_indices):
     assert np.array_equal(found.bboxes[:, 2], right) and found.bboxes.min() == 0
 
 
+def test_the_dataset_is_not_copied_for_each_pass(model, image, flip_indices):
+    class Dataset:
+        def __deepcopy__(self, memo):
+            raise AssertionError
+
+    data = dict(img=image, img_path='', id=[0], img_id=0, flip_indices=flip_indices)
+    packed = passes(model, [64, 96], flip=True)(data | dict(dataset=Dataset()))
+    assert [x.shape[-1] for x in packed['inputs']] == [86, 129, 86, 129]
+
+
 def test_all_passes_together(model, image, flip_indices):
     tta = with_augmentation(model)
     tta.max_per_img = 1000
-    found = predict(tta, passes(model, [0.0, 1.0], [64, 96]), image, flip_indices)
+    found = predict(tta, passes(model, [64, 96], flip=True), image, flip_indices)
     counts = [len(plain(model, image, side)) for side in (64, 96)]
     assert len(found) >= max(counts)
     assert (np.diff(found.bbox_scores) <= 0).all()
     tta.max_per_img = 7
-    assert len(predict(tta, passes(model, [0.0, 1.0], [64, 96]), image, flip_indices)) == 7
+    assert len(predict(tta, passes(model, [64, 96], flip=True), image, flip_indices)) == 7

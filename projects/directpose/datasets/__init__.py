@@ -1,5 +1,6 @@
 from .transforms import (
     IgnoreCrowds,
+    MultiScaleFlip,
     PseudoBoxes,
     RandomScaleCrop,
     ResizeKeepRatio,
@@ -8,6 +9,7 @@ from .transforms import (
 
 __all__ = [
     'IgnoreCrowds',
+    'MultiScaleFlip',
     'PseudoBoxes',
     'RandomScaleCrop',
     'ResizeKeepRatio',

@@ -5,9 +5,11 @@ keypoints. The transforms here keep to that: one warp by a scale s and a shift, 
 keypoint x becomes exactly ``s * x - shift`` and comes back without a rounding of sizes.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
-from mmcv.transforms import BaseTransform
+from mmcv.transforms import BaseTransform, TestTimeAug
 from mmcv.transforms.utils import cache_randomness
 from mmpose.registry import TRANSFORMS
 
@@ -181,3 +183,32 @@ class PseudoBoxes(BaseTransform):
         boxes = np.concatenate([low.clip(0, size), high.clip(0, size)], 1)
         results['bbox'] = (boxes * labelled.any(1)).astype(np.float32)
         return results
+
+
+@TRANSFORMS.register_module()
+class MultiScaleFlip(TestTimeAug):
+    """Every image at several scales, as it is and mirrored, for :class:`PoseTTAModel`.
+
+    Args:
+        resize: config of :class:`ResizeKeepRatio` or one like it, without sizes.
+        pack: config of ``PackPoseInputs``; its ``meta_keys`` need not have those of the flip.
+        short_sides: of the scales, in pixels; the long side is at most 5/3 of it.
+        flip: also mirror the image, at each scale.
+    """
+
+    def __init__(
+        self,
+        resize: dict,
+        pack: dict,
+        short_sides: Sequence[int] = (800, 1000, 1200),
+        flip: bool = True,
+    ) -> None:
+        flips = [dict(type='RandomFlip', prob=prob) for prob in (0.0, 1.0)[: 1 + flip]]
+        resizes = [{**resize, 'short_side': s, 'long_side': s * 5 // 3} for s in short_sides]
+        pack = {**pack, 'meta_keys': (*pack['meta_keys'], 'flip', 'flip_indices')}
+        super().__init__([flips, resizes, [pack]])
+
+    def transform(self, results: dict) -> dict:
+        """Lists of ``inputs`` and ``data_samples``, one of each for each pass."""
+        # mmpose adds the dataset itself, which would be copied for each pass.
+        return super().transform({k: v for k, v in results.items() if k != 'dataset'})

@@ -1,0 +1,41 @@
+"""The checks for those who do not come by our tools."""
+
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmpose.registry import HOOKS
+
+from .checks import check_config
+
+
+@HOOKS.register_module()
+class CheckDataHook(Hook):
+    """Check config and data before the first iteration, as ``tools/train.py`` does.
+
+    mim and mmpose run their own scripts. Our tools check before anything is built, and leave
+    this hook out: see :func:`without_check_hook`.
+    """
+
+    priority = 'HIGHEST'
+
+    @master_only
+    def before_train(self, runner) -> None:
+        """Check what is trained on.
+
+        Raises:
+            InputError: see :func:`check_config`.
+        """
+        check_config(runner.cfg, ('train', 'val'))
+
+    @master_only
+    def before_test(self, runner) -> None:
+        """Check what is tested on.
+
+        Raises:
+            InputError: see :func:`check_config`.
+        """
+        check_config(runner.cfg, ('test',))
+
+
+def without_check_hook(custom_hooks: list[dict]) -> list[dict]:
+    """The hooks of a config whose data were checked already."""
+    return [hook for hook in custom_hooks if hook['type'] != 'CheckDataHook']
