@@ -45,7 +45,7 @@ def write(path, records=(), **changes):
         (annotation(bbox=None), 'has no bbox'),
         (
             annotation(keypoints=[1, 1, 2] * 14),
-            '14 keypoints, but the metainfo of the model has 17',
+            '14 keypoints, but the metainfo of the dataset has 17',
         ),
         (annotation(keypoints=[float('nan'), 1, 2] * 17), 'not finite in keypoints'),
         (annotation(bbox=[0, 0, float('inf'), 5]), 'not finite in bbox'),
@@ -152,6 +152,26 @@ def test_other_keypoints_than_the_dataset(config):
     words = r'head_bottom as keypoint 1, but in the metainfo of CocoDataset \(coco\) .* left_eye'
     with pytest.raises(InputError, match=words):
         check_config(config, ('train',))
+
+
+def test_a_converted_skeleton(config):
+    """mmpose's way to train on sets of several skeletons."""
+    config.model.metainfo.from_file = 'configs/_base_/datasets/posetrack18.py'
+    converter = dict(
+        type='KeypointConverter', num_keypoints=17, mapping=[(k, k) for k in range(17)]
+    )
+    config.train_dataloader.dataset.pipeline.insert(1, converter)
+    check_config(config, ('train',))
+    with pytest.raises(InputError, match='head_bottom as keypoint 1'):
+        check_config(config, ('val',))
+
+
+def test_results_in_the_place_of_annotations(config, tmp_path):
+    path = tmp_path / 'results.json'
+    path.write_text('[]')
+    config.val_dataloader.dataset.ann_file = config.val_evaluator.ann_file = str(path)
+    with pytest.raises(InputError, match=r"results\.json has no list 'images'"):
+        check_config(config, ('val',))
 
 
 def test_an_evaluator_of_other_annotations(config):

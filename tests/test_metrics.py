@@ -153,6 +153,8 @@ def test_boxes_of_classes(tmp_path):
     ann_file = write_coco(tmp_path / 'truth.json', [cat, dog], num_classes=3)
     wrong = [cat | dict(score=0.9), dog | dict(score=0.8, category_id=1)]
     boxes = [dict(type='PersonBoxMetric', ann_file=ann_file)]
+    unknown = [cat | dict(score=0.9), dog | dict(score=0.8, category_id=7)]
+    assert evaluate(boxes, predictions(unknown))['coco/bbox_mAP'] == pytest.approx(0.5)
     assert evaluate(boxes, predictions(wrong))['coco/bbox_mAP'] == pytest.approx(0.5)
     assert evaluate(classwise(ann_file), predictions([]))['animal/AP'] == 0
 
@@ -177,3 +179,10 @@ def test_matched_pck():
     metric = MatchedPCK()
     metric.process({}, [dict(gt_instances={}, pred_instances={})])
     assert metric.evaluate(1)['PCK'] == 1
+
+
+def test_matched_pck_waits_for_nobody(monkeypatch):
+    """The hook evaluates after each image, and not every process has as many."""
+    for name in ('collect_results', 'broadcast_object_list'):
+        monkeypatch.delattr(f'mmengine.evaluator.metric.{name}')
+    assert pck([]) == 0

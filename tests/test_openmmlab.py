@@ -86,6 +86,17 @@ def test_mim_tells_what_does_not_fit_before_the_first_iteration(own, synthetic_s
     assert f'InputError: {words}' in done.stderr
 
 
+def test_mim_test_refuses_a_checkpoint_of_another_model(own, trained, synthetic_set):
+    done = run(
+        *(Path(sys.executable).parent / 'mim', 'test', 'mmpose', 'own.py', '--gpus', 0),
+        *('-C', trained / 'epoch_1.pth', '--work-dir', 'wrong'),
+        *('--cfg-options', *options_for_lists(synthetic_set)),
+        cwd=own,
+    )
+    assert done.returncode != 0 and 'Epoch(test)' not in done.stdout
+    assert 'is of another model or skeleton than the config' in done.stderr
+
+
 def test_two_metrics_in_the_log_in_tensorboard_and_in_the_json(own, synthetic_set, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -111,11 +122,10 @@ def test_two_metrics_in_the_log_in_tensorboard_and_in_the_json(own, synthetic_se
 @pytest.fixture(scope='module')
 def video(synthetic_set, tmp_path_factory):
     path = tmp_path_factory.mktemp('video') / 'people.mp4'
-    writer = VideoWriter(str(path), 10)
     image = cv2.imread(str(synthetic_set / 'images/000001.jpg'))[:192, :192]
-    for shift in range(4):
-        writer.write(np.roll(image, 2 * shift, 1))
-    writer.close()
+    with VideoWriter(str(path), 10) as writer:
+        for shift in range(4):
+            writer.write(np.roll(image, 2 * shift, 1))
     return path
 
 

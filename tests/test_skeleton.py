@@ -105,6 +105,15 @@ def test_bad_metainfo(info, words):
         read_skeleton(info)
 
 
+def test_a_metainfo_file_with_a_typing_error(tmp_path):
+    path = tmp_path / 'kite.py'
+    path.write_text('dataset_info = dict(\n')
+    with pytest.raises(
+        InputError, match=r'metainfo .*kite\.py is no Python that mmengine can read'
+    ):
+        read_skeleton(dict(from_file=str(path)))
+
+
 def tiny(root, **changes):
     config = Config.fromfile(
         root / 'configs/directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py'

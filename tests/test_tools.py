@@ -183,10 +183,9 @@ def test_coco_subset(synthetic_set, tmp_path):
 def test_demo_on_a_video(trained, synthetic_set, tmp_path):
     path, out = tmp_path / 'people.mp4', tmp_path / 'out'
     image = cv2.imread(str(synthetic_set / 'images/000001.jpg'))[:192, :192]
-    writer = VideoWriter(str(path), 5)
-    for _ in range(4):
-        writer.write(image)
-    writer.close()
+    with VideoWriter(str(path), 5) as writer:
+        for _ in range(4):
+            writer.write(image)
     done = python(
         *('tools/demo.py', CONFIG, trained / 'epoch_1.pth', path, '--out', out, '--score-thr', 0),
         *('--max-frames', 3, '--cfg-options', 'model.test_cfg.score_thr=0.0'),
@@ -239,6 +238,18 @@ def test_demo_on_a_camera(trained, tmp_path, monkeypatch, capsys):
     assert not list(tmp_path.glob('*.partial*'))
 
 
+def test_demo_says_before_the_work_that_it_cannot_show(trained, tmp_path, monkeypatch):
+    def refuse(name):
+        raise cv2.error
+
+    monkeypatch.setattr(cv2, 'namedWindow', refuse)
+    demo = load_tool('demo')
+    arguments = [CONFIG, str(trained / 'epoch_1.pth'), '0', '--show', '--out', str(tmp_path)]
+    with pytest.raises(SystemExit, match='--show: this OpenCV has no windows'):
+        demo.main(arguments)
+    assert not list(tmp_path.iterdir())
+
+
 def test_submit_an_image_list_without_annotations(trained, synthetic_set, tmp_path):
     coco = json.loads((synthetic_set / 'annotations/val.json').read_text())
     images = tmp_path / 'image_info_test-dev2017.json'
@@ -258,6 +269,11 @@ def test_submit_an_image_list_without_annotations(trained, synthetic_set, tmp_pa
     truth = COCO(str(synthetic_set / 'annotations/val.json'))
     assert len(truth.loadRes(entries).anns) == len(entries)
 
+    for other in ('posetrack18', 'ap10k'):
+        config = f'configs/directpose/directpose_r50_fpn_8xb4-100e_{other}-800x1333.py'
+        done = python('tools/test.py', config, 'none.pth', '--submit', 'x', '--work-dir', tmp_path)
+        assert done.returncode == 1 and "people with COCO's 17 keypoints" in done.stderr
+
     done = python(*command, '--submit', 'a/b')
     assert done.returncode == 1 and '--submit a/b: give a name of letters' in done.stderr
     done = python(*command, f'test_evaluator.ann_file={images}')
@@ -272,16 +288,16 @@ def test_multi_scale_test_and_demo(trained, synthetic_set, tmp_path):
         'load, resize, pack = _base_.val_pipeline\n'
         "tta = dict(type='MultiScaleFlip', short_sides=[800], resize=dict(type=resize['type']))\n"
         "tta['pack'] = pack\n"
-        'test_dataloader = dict(dataset=dict(pipeline=[load, tta]))\n'
+        'tta_pipeline = [load, tta]\n'
         "tta_model = dict(type='mmdet.PoseTTAModel')\n"
-        "custom_hooks = [*_base_.custom_hooks, dict(type='PrepareTTAHook', tta_cfg=tta_model)]\n"
+        "custom_hooks = [*_base_.custom_hooks, dict(type='PoseTTAHook')]\n"
         'del load, resize, pack, tta\n'
     )
     done = python(
         *('tools/test.py', config, trained / 'epoch_1.pth', '--work-dir', tmp_path / 'work'),
         *('--out', tmp_path / 'metrics.json', '--show-dir', 'pictures'),
         *('--cfg-options', *data_options(synthetic_set)),
-        'test_dataloader.dataset.pipeline.1.short_sides=[192,256]',
+        'tta_pipeline.1.short_sides=[192,256]',
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert 0 <= json.loads((tmp_path / 'metrics.json').read_text())['coco/AP'] <= 1

@@ -1,12 +1,14 @@
 """Videos, cameras, and people who keep their numbers."""
 
-import cv2
 import numpy as np
 import pytest
 from directpose.errors import InputError
+from directpose.inference import find_inputs
 from directpose.video import (
     PeopleTracker,
     VideoWriter,
+    frame_count,
+    frame_rate,
     frames,
     is_camera,
     is_video,
@@ -45,17 +47,40 @@ def test_the_best_pairs_together_not_one_after_the_other():
 
 def test_a_video_comes_back(tmp_path):
     path = str(tmp_path / 'a.mp4')
-    writer = VideoWriter(path, 10)
-    for value in range(0, 250, 50):
-        writer.write(np.full((48, 64, 3), value, np.uint8))
-    assert not (tmp_path / 'a.mp4').exists()
-    writer.close()
+    with VideoWriter(path, 10) as writer:
+        for value in range(0, 250, 50):
+            writer.write(np.full((48, 64, 3), value, np.uint8))
+        assert not (tmp_path / 'a.mp4').exists()
     assert [p.name for p in tmp_path.iterdir()] == ['a.mp4']
     with open_video(path) as capture:
-        assert capture.get(cv2.CAP_PROP_FPS) == 10
+        assert frame_rate(capture) == 10
+        assert (frame_count(capture, None), frame_count(capture, 3)) == (5, 3)
         seen = list(frames(capture))
     assert len(seen) == 5 and seen[0].shape == (48, 64, 3)
     assert [round(f.mean() / 50) for f in seen] == [0, 1, 2, 3, 4]
+
+
+def test_half_a_video_is_not_left_behind(tmp_path):
+    with pytest.raises(KeyError), VideoWriter(str(tmp_path / 'a.mp4'), 10) as writer:
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+        raise KeyError
+    assert not list(tmp_path.iterdir())
+    words = r'cannot write the video .*nowhere/a\.mp4'
+    with (
+        pytest.raises(InputError, match=words),
+        VideoWriter(str(tmp_path / 'nowhere/a.mp4'), 10) as writer,
+    ):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+
+
+def test_inputs_by_files_folders_patterns_and_numbers(tmp_path):
+    for name in ('b.mp4', 'a.jpg', 'c.txt', 'd.avi'):
+        (tmp_path / name).write_bytes(b'')
+    names = [str(tmp_path / name) for name in ('a.jpg', 'b.mp4', 'd.avi')]
+    assert find_inputs([str(tmp_path)]) == names
+    assert find_inputs(['0', str(tmp_path / '*.mp4')]) == ['0', names[1]]
+    with pytest.raises(InputError, match=r'no\*\.mp4 names no image or video'):
+        find_inputs([str(tmp_path / 'no*.mp4')])
 
 
 def test_what_is_a_video(tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ from directpose.inference import (
     detect,
     draw,
     draw_tracked,
-    find_images,
+    find_inputs,
     load_model,
     read_image,
     write_json,
@@ -34,6 +34,9 @@ from directpose.inference import (
 from directpose.video import (
     PeopleTracker,
     VideoWriter,
+    check_windows,
+    frame_count,
+    frame_rate,
     frames,
     is_camera,
     is_video,
@@ -112,16 +115,11 @@ def run_video(args, model, visualizer, source: str, number: int, predictions: Pr
         InputError: it cannot be opened, or gives no frame.
     """
     stem = f'camera{source}' if is_camera(source) else osp.splitext(osp.basename(source))[0]
-    tracker, count = PeopleTracker(), 0
-    with open_video(source) as capture:
-        total = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))) or None
-        total = min(filter(None, (total, args.max_frames)), default=None)
-        fps = capture.get(cv2.CAP_PROP_FPS)
-        writer = VideoWriter(
-            osp.join(args.out, f'{number:05d}_{stem}.mp4'), fps if 0 < fps < 1000 else 25
-        )
+    path, tracker, count = osp.join(args.out, f'{number:05d}_{stem}.mp4'), PeopleTracker(), 0
+    with open_video(source) as capture, VideoWriter(path, frame_rate(capture)) as writer:
+        seen = itertools.islice(frames(capture), args.max_frames)
+        total = frame_count(capture, args.max_frames)
         try:
-            seen = itertools.islice(frames(capture), args.max_frames)
             for count, frame in enumerate(tqdm(seen, stem, total), 1):
                 sample = detect(model, frame, args.score_thr)
                 ids = tracker.update(sample.pred_instances.bboxes)
@@ -135,40 +133,29 @@ def run_video(args, model, visualizer, source: str, number: int, predictions: Pr
                     break
         except KeyboardInterrupt:
             print(f'{source}: stopped after {count} frames', file=sys.stderr)
-        finally:
-            writer.close()
     if not count:
         raise InputError(f'{source} holds no frame that OpenCV can decode')
 
 
 def show(picture: np.ndarray) -> bool:
-    """Show a frame; whether to go on.
-
-    Raises:
-        InputError: this OpenCV has no windows.
-    """
-    try:
-        cv2.imshow('directpose', picture)
-        return cv2.waitKey(1) != ord('q')
-    except cv2.error as error:
-        raise InputError(
-            '--show: this OpenCV has no windows; leave it out, or replace '
-            'opencv-python-headless by opencv-python'
-        ) from error
+    """Show a frame; whether to go on."""
+    cv2.imshow('directpose', picture)
+    return cv2.waitKey(1) != ord('q')
 
 
 @exit_on_input_error
 def main(argv=None):
     args = parse_args(argv)
-    videos = [source for source in args.inputs if is_video(source)]
-    images = find_images(source for source in args.inputs if not is_video(source))
+    inputs = find_inputs(args.inputs)
     check_work_dir(args.out, '--out')
+    if args.show:
+        check_windows()
     model = load_model(args.config, args.checkpoint, args.device, args.cfg_options)
 
     # Videos give the visualizer other colours.
     visualizers = {run: build_visualizer(model) for run in (run_image, run_video)}
     predictions, broken = Predictions(), []
-    jobs = [(run_image, path) for path in images] + [(run_video, source) for source in videos]
+    jobs = [(run_video if is_video(source) else run_image, source) for source in inputs]
     progress = tqdm(jobs, 'inputs', disable=len(jobs) < 2)
     for number, (run, source) in enumerate(progress, 1):
         try:

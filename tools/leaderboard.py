@@ -55,18 +55,9 @@ COLUMNS = {
     'AP75 here': lambda row: row.measured.get('AP@0.75'),
     'AR here': lambda row: row.measured.get('AR'),
     'ms here': lambda row: row.ms,
+    'timed at': lambda row: row.ms_size,
 }
-SMALL_IS_GOOD = (
-    'M params',
-    'GFLOPs',
-    'ms here',
-    'model',
-    'kind',
-    'input',
-    'trained on',
-    'on',
-    'by',
-)
+ASCENDING = ('model', 'kind', 'trained on', 'input', 'M params', 'GFLOPs', 'on', 'by', 'ms here')
 
 
 def parse_args(argv=None):
@@ -87,7 +78,13 @@ def sort_rows(rows: list[Row], column: str) -> list[Row]:
     value = COLUMNS[column]
     known = [row for row in rows if value(row) not in (None, '')]
     unknown = [row for row in rows if value(row) in (None, '')]
-    return sorted(known, key=value, reverse=column not in SMALL_IS_GOOD) + unknown
+    return sorted(known, key=lambda r: pixels(value(r)), reverse=column not in ASCENDING) + unknown
+
+
+def pixels(value):
+    """A size HxW as its area; anything else as it is."""
+    size = re.fullmatch(r'(\d+)x(\d+)', str(value))
+    return int(size[1]) * int(size[2]) if size else value
 
 
 def cell(title: str, value) -> str:
@@ -165,14 +162,15 @@ def notes(args: argparse.Namespace, headers: list[dict]) -> list[str]:
         'AP and AR are those of keypoints, in percent. Published: as the source tells. Top-down '
         'models are given the boxes of a detector, whose cost is not in their numbers.',
         'Parameters and FLOPs (2 for a multiply-add) of the dense part, counted on the stated '
-        'input; empty where the installed packages cannot build or count the model.',
+        'input, of two-stage models for 1000 proposals and 100 people; empty where the installed '
+        'packages cannot build or count the model.',
     ]
     if args.results:
         lines.append(f'AP here: evaluated on {osp.basename(args.ann_file)} by pycocotools.')
     lines += [
         f'ms here: tools/benchmark.py, batch 1, {h["hardware"]}, {h["threads"]} threads, '
-        f'{h["precision"]}, {h["date"]}; weights: {h["weights"]}; each at the size of that run, by '
-        'default what its own pipeline makes of a picture of 640x480 pixels.'
+        f'{h["precision"]}, {h["date"]}; weights: {h["weights"]}; by default on '
+        'what the pipeline of the model makes of a picture of 640x480 pixels.'
         for h in headers
     ]
     return lines
@@ -189,11 +187,19 @@ def main(argv=None):
         if not name or not path:
             raise InputError(f'--results {name}{path}: give NAME=FILE')
 
+    try:
+        only = re.compile(args.only)
+    except re.error as error:
+        raise InputError(f'--only {args.only}: no regular expression ({error})') from error
+
     rows = our_rows(ROOT) + mmpose_rows()
     for name, path in tqdm(pairs, 'results', disable=not pairs):
         add_measured(rows, name, evaluate(path, args.ann_file))
     headers = [add_latencies(rows, path) for path in args.benchmark]
-    rows = [row for row in rows if re.search(args.only, row.name)]
+    machines = {f'{h["hardware"]}, {h["threads"]} threads, {h["precision"]}' for h in headers}
+    if len(machines) > 1:
+        raise InputError(f'--benchmark: runs that differ cannot be compared: {"; ".join(machines)}')
+    rows = [row for row in rows if only.search(row.name)]
     if not rows:
         raise InputError(f'--only {args.only}: no model has such a name')
     for row in tqdm(rows, 'parameters and FLOPs'):

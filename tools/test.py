@@ -11,15 +11,23 @@ import sys
 
 from directpose.check_hook import without_check_hook
 from directpose.checkpoint import check_checkpoint
-from directpose.checks import build_unloaded, check_config, check_image_list, check_work_dir
+from directpose.checks import (
+    build_unloaded,
+    check_config,
+    check_image_list,
+    check_skeleton,
+    check_work_dir,
+    count_classes,
+)
 from directpose.errors import InputError, exit_on_input_error
-from directpose.evaluation.submission import NUM_KEYPOINTS
 from directpose.inference import write_json
 from directpose.mmpose_tools import load_mmpose_tool
 from directpose.skeleton import read_skeleton
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
+
+COCO = dict(from_file='configs/_base_/datasets/coco.py')
 
 
 def parse_own_args() -> argparse.Namespace:
@@ -45,12 +53,16 @@ def set_up_submission(cfg: Config, name: str) -> None:
     """
     if not re.fullmatch(r'[\w.+-]+', name):
         raise InputError(f'--submit {name}: give a name of letters, digits and . _ + - only')
-    if read_skeleton(cfg.model.metainfo)['num_keypoints'] != NUM_KEYPOINTS:
+    ours, coco = (read_skeleton(m)['keypoint_id2name'] for m in (cfg.model.metainfo, COCO))
+    if ours != coco or count_classes(cfg.model) != 1:
         raise InputError(
-            f"--submit: COCO's people have {NUM_KEYPOINTS} keypoints, not those of {cfg.filename}"
+            f"--submit: COCO's server takes people with COCO's 17 keypoints, {cfg.filename} is for "
+            'something else'
         )
     check_work_dir(cfg.work_dir)
-    check_image_list(build_unloaded(cfg.test_dataloader.dataset))
+    dataset = build_unloaded(cfg.test_dataloader.dataset)
+    check_skeleton(dataset, read_skeleton(cfg.model.metainfo))
+    check_image_list(dataset)
     cfg.test_evaluator = dict(type='CocoSubmission', name=name, out_dir=cfg.work_dir)
 
 

@@ -1,19 +1,17 @@
 _base_ = ['./directpose_r50_fpn_8xb4-100e_coco-800x1333.py']
 
 # Every image at all scales, as it is and mirrored. Other scales:
-# --cfg-options test_dataloader.dataset.pipeline.1.short_sides=[640,800]
+# --cfg-options tta_pipeline.1.short_sides=[640,800]
 load, resize, pack = _base_.val_pipeline
-multi_scale = dict(
-    type='MultiScaleFlip',
-    short_sides=[800, 1000, 1200],
-    flip=True,
-    resize=dict(type=resize['type']),
-    pack=pack)
-test_dataloader = dict(dataset=dict(pipeline=[load, multi_scale]))
-del load, resize, pack, multi_scale
-
-tta_model = dict(type='mmdet.PoseTTAModel', iou_thr=0.6, max_per_img=100)
-custom_hooks = [
-    *_base_.custom_hooks,
-    dict(type='PrepareTTAHook', tta_cfg=tta_model)
+tta_pipeline = [
+    load,
+    dict(
+        type='MultiScaleFlip',
+        short_sides=[800, 1000, 1200],
+        flip=True,
+        resize=dict(type=resize['type']),
+        pack=pack),
 ]
+del load, resize, pack
+tta_model = dict(type='mmdet.PoseTTAModel', iou_thr=0.6, max_per_img=100)
+custom_hooks = [*_base_.custom_hooks, dict(type='PoseTTAHook')]

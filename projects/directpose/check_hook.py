@@ -1,9 +1,13 @@
 """The checks for those who do not come by our tools."""
 
+import os.path as osp
+
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmpose.registry import HOOKS
 
+from .checkpoint import check_checkpoint
 from .checks import check_config
 
 
@@ -25,6 +29,8 @@ class CheckDataHook(Hook):
             InputError: see :func:`check_config`.
         """
         check_config(runner.cfg, ('train', 'val'))
+        if runner._resume:
+            check_weights(runner)
 
     @master_only
     def before_test(self, runner) -> None:
@@ -34,6 +40,18 @@ class CheckDataHook(Hook):
             InputError: see :func:`check_config`.
         """
         check_config(runner.cfg, ('test',))
+        check_weights(runner)
+
+
+def check_weights(runner) -> None:
+    """Check the checkpoint of a runner, if it is a file, against its model.
+
+    Raises:
+        InputError: it is of another model.
+    """
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    if runner._load_from and osp.isfile(runner._load_from):
+        check_checkpoint(runner._load_from, model)
 
 
 def without_check_hook(custom_hooks: list[dict]) -> list[dict]:

@@ -32,8 +32,7 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
         InputError: the first thing found that would end or spoil the run.
     """
     check_work_dir(cfg.work_dir)
-    skeleton = read_skeleton(cfg.model.metainfo)
-    num_classes = cfg.model.bbox_head.get('num_classes', 1)
+    skeleton, num_classes = read_skeleton(cfg.model.metainfo), count_classes(cfg.model)
     checked = set()
     for split in splits:
         if cfg.get(f'{split}_dataloader') is None:
@@ -42,13 +41,20 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
         evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
         for dataset_cfg in leaf_datasets(cfg[f'{split}_dataloader'].dataset):
             dataset = build_unloaded(dataset_cfg)
-            check_skeleton(dataset, skeleton)
-            check_evaluators(evaluators, dataset, split)
+            if not any(step['type'] == 'KeypointConverter' for step in dataset_cfg['pipeline']):
+                check_skeleton(dataset, skeleton)
             files = (dataset.ann_file, dataset.data_prefix['img'])
             if files not in checked:
-                images = check_annotations(dataset.ann_file, skeleton, num_classes)
+                images = check_annotations(dataset.ann_file, dataset.metainfo, num_classes)
                 check_images(image_paths(dataset, images))
                 checked.add(files)
+            check_evaluators(evaluators, dataset, split)
+
+
+def count_classes(model_cfg: dict) -> int:
+    """Classes of a model of one or of two stages."""
+    head = model_cfg.get('roi_head', model_cfg)['bbox_head']
+    return head.get('num_classes', 1)
 
 
 def build_unloaded(dataset_cfg: dict) -> BaseCocoStyleDataset:
@@ -200,7 +206,7 @@ def check_image_records(path: str, images: list[dict]) -> None:
 
 
 def check_category(path: str, category: dict, skeleton: dict) -> None:
-    """Check that a category of a COCO JSON names the keypoints of the model, in their order.
+    """Check that a category of a COCO JSON names the keypoints of the metainfo, in their order.
 
     Many files spell them differently, or name none at all; only the same names in another order
     are surely wrong.
@@ -214,7 +220,7 @@ def check_category(path: str, category: dict, skeleton: dict) -> None:
         k = next(k for k in range(len(ours)) if ours[k] != theirs[k])
         raise InputError(
             f'{path}: category {category.get("id")} lists its keypoints in another order than the '
-            f'metainfo of the model: keypoint {k} is {category["keypoints"][k]}, not '
+            f'metainfo: keypoint {k} is {category["keypoints"][k]}, not '
             f'{skeleton["keypoint_id2name"][k]}; reorder the metainfo'
         )
 
@@ -244,7 +250,7 @@ def annotation_problem(
         if field == 'keypoints' and len(values) != length:
             return (
                 f'has {len(values)} numbers in keypoints, that is {len(values) / 3:g} keypoints, '
-                f'but the metainfo of the model has {num_keypoints}'
+                f'but the metainfo of the dataset has {num_keypoints}'
             )
     box, area = annotation['bbox'], annotation['area']
     if len(box) != 4 or min(box[2:]) < 0 or area < 0:

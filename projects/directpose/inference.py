@@ -22,27 +22,31 @@ from .checkpoint import check_checkpoint
 from .checks import image_problem
 from .errors import InputError
 from .optimize import optimize_for_inference
-from .video import COLORS
+from .video import COLORS, VIDEO_SUFFIXES, is_camera
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 
 
-def find_images(inputs: Iterable[str]) -> list[str]:
-    """Files named by files, folders (not their subfolders) and glob patterns, in order.
+def find_inputs(inputs: Iterable[str]) -> list[str]:
+    """Images and videos named by files, folders (not their subfolders) and glob patterns, and
+    cameras named by numbers, in order.
 
     Raises:
         InputError: an input names nothing.
     """
-    paths = []
+    suffixes, paths = IMAGE_SUFFIXES + VIDEO_SUFFIXES, []
     for item in inputs:
         if osp.isdir(item):
             names = sorted(os.listdir(item))
-            found = [osp.join(item, n) for n in names if n.lower().endswith(IMAGE_SUFFIXES)]
+            found = [osp.join(item, n) for n in names if n.lower().endswith(suffixes)]
+        elif osp.exists(item) or is_camera(item):
+            found = [item]
         else:
-            found = [item] if osp.exists(item) else sorted(glob.glob(item, recursive=True))
+            found = sorted(glob.glob(item, recursive=True))
         if not found:
             raise InputError(
-                f'{item} names no image: give files, folders, glob patterns or a camera number'
+                f'{item} names no image or video: give files, folders, glob patterns or a camera '
+                'number'
             )
         paths += found
     return list(dict.fromkeys(paths))
@@ -65,7 +69,8 @@ def load_model(config: str, checkpoint: str, device: str, options: dict | None =
 def with_augmentation(model: nn.Module) -> nn.Module:
     """The model with the test-time augmentation of its config, as mmpose's functions take it."""
     augmented = MODELS.build({**model.cfg.tta_model, 'module': model})
-    augmented.cfg, augmented.dataset_meta = model.cfg, model.dataset_meta
+    augmented.cfg, augmented.dataset_meta = model.cfg.copy(), model.dataset_meta
+    augmented.cfg.test_dataloader.dataset.pipeline = model.cfg.tta_pipeline
     return augmented.eval()
 
 

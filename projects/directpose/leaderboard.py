@@ -25,6 +25,7 @@ MMPOSE = osp.join(osp.dirname(mmpose.__file__), '.mim')
 # By the folder of the config; what is left works on boxes that a detector gave.
 KINDS = dict(
     directpose='one-stage',
+    keypoint_rcnn='two-stage',
     rtmo='one-stage',
     yoloxpose='one-stage',
     edpose='one-stage',
@@ -32,6 +33,9 @@ KINDS = dict(
     cid='bottom-up',
     dekr='bottom-up',
 )
+# Of a result; with boxes among them, pycocotools would take the areas from these.
+FIELDS = ('image_id', 'category_id', 'keypoints', 'score')
+COCO_KEYPOINTS = 17
 METRICS = ('AP', 'AP@0.5', 'AP@0.75', 'AP (M)', 'AP (L)', 'AR')
 
 
@@ -41,7 +45,7 @@ class Row:
 
     Attributes:
         name: of its config.
-        kind: one-stage, bottom-up or top-down.
+        kind: one-stage, two-stage (boxes and keypoints by one network), bottom-up or top-down.
         source: whose number the published one is.
         config: path of its config, if there is one.
         data: what it was trained on.
@@ -49,7 +53,7 @@ class Row:
         size: of its input, HxW.
         published, measured: AP and the like, in [0, 1].
         parameters_m, gflops: millions, and billions of operations of its dense part.
-        ms: of a prediction, measured here.
+        ms: of a prediction, measured here on an input of ms_size, HxW.
     """
 
     name: str
@@ -64,6 +68,7 @@ class Row:
     parameters_m: float | None = None
     gflops: float | None = None
     ms: float | None = None
+    ms_size: str = ''
 
 
 def our_rows(root: str) -> list[Row]:
@@ -166,7 +171,7 @@ def count_cost(row: Row) -> None:
     if cfg.get('tta_model'):  # several passes, of several sizes
         return
     height, width = map(int, row.size.split('x'))
-    with contextlib.suppress(NotImplementedError, RuntimeError), torch.no_grad():
+    with contextlib.suppress(NotImplementedError, RuntimeError, TypeError), torch.no_grad():
         inputs = torch.empty(1, 3, height, width, device='meta')
         with FlopCounterMode(display=False) as counter:
             model(inputs, None, mode='tensor')
@@ -189,24 +194,27 @@ def evaluate(results: str, ann_file: str) -> dict[str, float]:
         InputError: a file cannot be read, or the results are not of these images.
     """
     entries, truth = read_json(results), read_json(ann_file)
-    if not isinstance(truth, dict) or not {'images', 'annotations'} <= set(truth):
-        raise InputError(f'{ann_file} is not a COCO annotation file')
+    if not isinstance(truth, dict) or not {'images', 'annotations', 'categories'} <= set(truth):
+        raise InputError(f'{ann_file} has no images, annotations or categories: not of COCO')
     if not isinstance(entries, list) or not entries:
         raise InputError(f'{results} holds no list of keypoint results')
     known = {image['id'] for image in truth['images']}
     for number, entry in enumerate(entries):
-        if not isinstance(entry, dict) or not {'image_id', 'keypoints', 'score'} <= set(entry):
-            raise InputError(f'{results}: result {number} has no image_id, keypoints or score')
+        if not isinstance(entry, dict) or not set(FIELDS) <= set(entry):
+            raise InputError(f'{results}: result {number} must have {", ".join(FIELDS)}')
+        if len(entry['keypoints']) != 3 * COCO_KEYPOINTS:
+            raise InputError(
+                f'{results}: result {number} has {len(entry["keypoints"])} numbers in keypoints, '
+                f'not the {3 * COCO_KEYPOINTS} of COCO'
+            )
         if entry['image_id'] not in known:
             raise InputError(
                 f'{results}: result {number} is of image {entry["image_id"]}, which is not in '
                 f'{ann_file}; give the annotations of the same images'
             )
-    # Only these fields, else pycocotools takes areas from the boxes.
-    fields = ('image_id', 'category_id', 'keypoints', 'score')
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO(ann_file)
-        found = coco.loadRes([{name: entry[name] for name in fields} for entry in entries])
+        found = coco.loadRes([{name: entry[name] for name in FIELDS} for entry in entries])
         evaluation = COCOeval(coco, found, 'keypoints')
         evaluation.evaluate()
         evaluation.accumulate()
@@ -226,21 +234,26 @@ def add_measured(rows: list[Row], name: str, metrics: dict[str, float]) -> None:
 def add_latencies(rows: list[Row], path: str) -> dict:
     """Enter the latencies of a run of ``tools/benchmark.py``; returns its header.
 
-    Of several measurements of a model its fastest form counts, of single images.
+    Of several measurements of a model the first size and number of candidates of the run count,
+    for single images, in the fastest form of the model.
 
     Raises:
         InputError: the file is of something else.
     """
     content = read_json(path)
     try:
-        header = content['header']
-        measured = {
-            row['config']: row['median_ms']
-            for row in sorted(content['rows'], key=lambda row: -row['median_ms'])
-            if row['batch'] == 1 and header['mode'] == 'prediction'
-        }
+        header, measured = content['header'], {}
+        if header['mode'] != 'prediction':
+            raise InputError(f'{path} has the times of {header["mode"]}s, not of predictions')
+        for timed in content['rows']:
+            first = measured.setdefault(timed['config'], timed)
+            same = all(timed[k] == first[k] for k in ('size', 'batch', 'candidates', 'finest'))
+            if same and timed['median_ms'] < first['median_ms']:
+                measured[timed['config']] = timed
+        single = {name: t for name, t in measured.items() if t['batch'] == 1 and not t['finest']}
     except (KeyError, TypeError) as error:
         raise InputError(f'{path} was not written by tools/benchmark.py of this version') from error
     for row in rows:
-        row.ms = measured.get(row.name, row.ms)
+        if row.name in single:
+            row.ms, row.ms_size = single[row.name]['median_ms'], single[row.name]['size']
     return header

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from mmengine.config.config import ConfigParsingError
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
 from .errors import InputError
@@ -33,6 +34,8 @@ def read_skeleton(metainfo: Mapping) -> dict:
             f'{where}: {error} is not the name of a keypoint, or a field that is missing; links '
             'and swaps name keypoints of keypoint_info'
         ) from error
+    except (SyntaxError, ConfigParsingError) as error:
+        raise InputError(f'{where} is no Python that mmengine can read ({error})') from error
     except (AssertionError, AttributeError, TypeError) as error:
         raise InputError(
             f'{where} is not the metainfo of a pose dataset; it needs dataset_name, keypoint_info, '
@@ -57,6 +60,21 @@ def skeleton_problem(skeleton: dict) -> str | None:
     if lonely:
         return f'swaps {", ".join(lonely)} with a keypoint that is not swapped back'
     return None
+
+
+def for_skeleton(cfg: dict, skeleton: dict, part: str) -> dict:
+    """The config of a part of the model, for the keypoints of a skeleton.
+
+    Raises:
+        InputError: the config says another number.
+    """
+    known = skeleton['num_keypoints']
+    if cfg.get('num_keypoints', known) != known:
+        raise InputError(
+            f'model.{part}.num_keypoints is {cfg["num_keypoints"]}, but model.metainfo '
+            f'({skeleton["dataset_name"]}) has {known} keypoints; leave num_keypoints out'
+        )
+    return {**cfg, 'num_keypoints': known}
 
 
 def resolve_groups(groups: Iterable[Iterable[str | int]] | None, skeleton: dict) -> list[tuple]:

@@ -28,8 +28,23 @@ COLORS = (
 
 
 def is_video(source: str) -> bool:
-    """Whether an input names a video file, or a camera by its number."""
+    """Whether a path is of a video file, or the number of a camera."""
     return is_camera(source) or source.lower().endswith(VIDEO_SUFFIXES)
+
+
+def check_windows() -> None:
+    """Check that OpenCV can show pictures.
+
+    Raises:
+        InputError: it was built without windows, or there is no screen.
+    """
+    try:
+        cv2.namedWindow('directpose')
+    except cv2.error as error:
+        raise InputError(
+            '--show: this OpenCV has no windows; leave it out, or replace opencv-python-headless '
+            'by opencv-python'
+        ) from error
 
 
 def is_camera(source: str) -> bool:
@@ -63,8 +78,20 @@ def frames(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:
         yield frame
 
 
+def frame_rate(capture: cv2.VideoCapture) -> float:
+    """Frames a second; 25 where the source does not tell."""
+    fps = capture.get(cv2.CAP_PROP_FPS)
+    return fps if 0 < fps < 1000 else 25.0
+
+
+def frame_count(capture: cv2.VideoCapture, limit: int | None) -> int | None:
+    """Frames to expect, at most ``limit``; None where the source does not tell."""
+    count = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))) or None
+    return min(filter(None, (count, limit)), default=None)
+
+
 class VideoWriter:
-    """Write a video of the frames it is given, under its name only once it is whole.
+    """Write a video of the frames it is given; a context, at whose end the file gets its name.
 
     Args:
         path: of the file, ``.mp4``.
@@ -85,17 +112,23 @@ class VideoWriter:
         """
         if self._writer is None:
             codec = cv2.VideoWriter_fourcc(*'mp4v')
-            size = frame.shape[1::-1]
-            self._writer = cv2.VideoWriter(self._partial, codec, self.fps, size)
-            if not self._writer.isOpened():
+            writer = cv2.VideoWriter(self._partial, codec, self.fps, frame.shape[1::-1])
+            if not writer.isOpened():
                 raise InputError(f'OpenCV cannot write the video {self.path}; check the folder')
+            self._writer = writer
         self._writer.write(frame)
 
-    def close(self) -> None:
-        """Finish the file."""
-        if self._writer is not None:
-            self._writer.release()
+    def __enter__(self) -> 'VideoWriter':
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        if self._writer is None:
+            return
+        self._writer.release()
+        if kind is None:
             os.replace(self._partial, self.path)
+        else:
+            os.remove(self._partial)
 
 
 class PeopleTracker:

@@ -83,7 +83,7 @@ def model(root):
     )
     config.model.test_cfg.score_thr = 0.0
     config.tta_model = multi_scale.tta_model
-    config.tta_pipeline = multi_scale.test_dataloader.dataset.pipeline
+    config.tta_pipeline = multi_scale.tta_pipeline
     config.tta_model.iou_thr = config.model.test_cfg.iou_thr
     torch.manual_seed(0)
     model = MODELS.build(config.model).eval()

@@ -3,6 +3,7 @@ from .transforms import (
     MultiScaleFlip,
     PseudoBoxes,
     RandomScaleCrop,
+    RemoveCrowds,
     ResizeKeepRatio,
     ResizePixelAreas,
 )
@@ -12,6 +13,7 @@ __all__ = [
     'MultiScaleFlip',
     'PseudoBoxes',
     'RandomScaleCrop',
+    'RemoveCrowds',
     'ResizeKeepRatio',
     'ResizePixelAreas',
 ]

@@ -160,6 +160,17 @@ class IgnoreCrowds(BaseTransform):
 
 
 @TRANSFORMS.register_module()
+class RemoveCrowds(IgnoreCrowds):
+    """Also make the boxes of crowd regions empty, for ``FilterAnnotations`` to drop them."""
+
+    def transform(self, results: dict) -> dict:
+        """Clear ``keypoints_visible`` (G, K) and ``bbox`` (G, 4) where ``iscrowd`` (G,) is set."""
+        crowd = np.asarray(results['iscrowd'], dtype=bool)
+        results['bbox'] = results['bbox'] * ~crowd[:, None]
+        return super().transform(results)
+
+
+@TRANSFORMS.register_module()
 class PseudoBoxes(BaseTransform):
     """Replace the boxes by the least rectangles around the labelled keypoints.
 

@@ -40,6 +40,14 @@ class MatchedPCK(BaseMetric):
             correct = (close & labelled[:, None]).sum(-1)
             self.results.append((labelled.sum(), correct[linear_sum_assignment(-correct)].sum()))
 
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Evaluate what this process has seen, and forget it.
+
+        The hook asks after every image; the parent would wait for the other processes.
+        """
+        results, self.results = self.results, []
+        return self.compute_metrics(results)
+
     def compute_metrics(self, results: list) -> dict[str, float]:
         """``PCK`` in [0, 1]; 1 where nothing is labelled."""
         labelled, correct = np.sum(results, axis=0)

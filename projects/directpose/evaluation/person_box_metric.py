@@ -21,11 +21,6 @@ class PersonBoxMetric(CocoMetric):
         kwargs: of :class:`mmdet.evaluation.CocoMetric`.
     """
 
-    def __init__(self, ann_file: str, **kwargs) -> None:
-        super().__init__(ann_file=ann_file, **kwargs)
-        # The parent asks for classes by name, which mmpose's metainfo does not have.
-        self.cat_ids = list(range(1, max(self._coco_api.get_cat_ids()) + 1))
-
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Take the predictions of some images: ``bboxes``, ``bbox_scores`` and ``labels``."""
         names = dict(bboxes='bboxes', scores='bbox_scores', labels='labels')
@@ -38,4 +33,8 @@ class PersonBoxMetric(CocoMetric):
         """AP and its kinds; 0 where nothing was found, of which the parent tells nothing."""
         if not any(len(boxes['scores']) for _, boxes in results):
             return {f'bbox_{item}': 0.0 for item in ITEMS}
+        # The parent asks for classes by name, which mmpose's metainfo does not have. A category
+        # without annotations does not count.
+        last = max(int(boxes['labels'].max(initial=0)) for _, boxes in results)
+        self.cat_ids = list(range(1, max(last + 1, *self._coco_api.get_cat_ids()) + 1))
         return super().compute_metrics(results)

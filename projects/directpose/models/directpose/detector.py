@@ -6,7 +6,8 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ...errors import InputError
-from ...skeleton import read_skeleton, resolve_groups
+from ...skeleton import for_skeleton, read_skeleton, resolve_groups
+from ..pose_output import set_people
 from .kpalign import KPAlign
 
 
@@ -58,29 +59,14 @@ class DirectPose(SingleStageDetector):
         return losses
 
     def _forward(self, batch_inputs: Tensor, batch_data_samples: list | None = None) -> tuple:
-        """All maps of the head, the lazy ones computed: for FLOP counters and the like."""
-        return tuple(list(maps) for maps in super()._forward(batch_inputs).values())
+        """All that is computed over whole levels, lazy or not: for FLOP counters and the like."""
+        outs = super()._forward(batch_inputs)
+        sampled = self.bbox_head.kpt_predictor.whole_maps(outs['kpt_feats'])
+        return (*(list(maps) for maps in outs.values()), sampled)
 
     def add_pred_to_datasample(self, data_samples: list, results_list: list[InstanceData]) -> list:
         """Put the people into ``pred_instances``, as the arrays mmpose's metrics take."""
-        for sample, people in zip(data_samples, results_list, strict=True):
-            sample.pred_instances = people.numpy()
-        return data_samples
-
-
-def for_skeleton(cfg: dict, skeleton: dict, part: str) -> dict:
-    """The config of a part of the model, for the keypoints of a skeleton.
-
-    Raises:
-        InputError: the config says another number.
-    """
-    known = skeleton['num_keypoints']
-    if cfg.get('num_keypoints', known) != known:
-        raise InputError(
-            f'model.{part}.num_keypoints is {cfg["num_keypoints"]}, but model.metainfo '
-            f'({skeleton["dataset_name"]}) has {known} keypoints; leave num_keypoints out'
-        )
-    return {**cfg, 'num_keypoints': known}
+        return set_people(data_samples, results_list)
 
 
 def predictor_for(cfg: dict, skeleton: dict) -> dict:

@@ -42,3 +42,7 @@ class KeypointConv(nn.Module):
         preds = preds.unflatten(1, (-1, self.point_channels))
         preds = preds.float() if preds.dtype in (torch.half, torch.bfloat16) else preds
         return preds[..., :2], preds[..., 2:]
+
+    def whole_maps(self, feats: Sequence[Tensor]) -> list[Tensor]:
+        """What is computed over whole levels, whatever the locations: nothing."""
+        return []

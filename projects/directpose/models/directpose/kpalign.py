@@ -172,6 +172,10 @@ class KPAlign(nn.Module):
         of_group = self.keypoint_group
         return bases[:, of_group] + offsets / ratios[:, of_group, None], extras
 
+    def whole_maps(self, feats: Sequence[Tensor]) -> list[Tensor]:
+        """What is computed over whole levels, whatever the locations: the sampler's maps."""
+        return [self.sampler(feat) for feat in feats]
+
     def _locate(self, feats: Sequence[Tensor], where: Locations) -> Tensor:
         """Base of each group at the locations: (N, M, 2), (x, y), in strides.
 

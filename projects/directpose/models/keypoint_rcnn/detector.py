@@ -1,0 +1,67 @@
+"""Keypoint R-CNN as an mmdet detector."""
+
+from mmdet.models.detectors import TwoStageDetector
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from ...skeleton import for_skeleton, read_skeleton
+from ..pose_output import set_people
+
+
+@MODELS.register_module()
+class KeypointRCNN(TwoStageDetector):
+    """Mask R-CNN with keypoints (He, Gkioxari, Dollár and Girshick, 2017, section 5).
+
+    Args:
+        metainfo: of the dataset, as mmpose's datasets take it; see :class:`DirectPose`.
+        roi_head: config of :class:`KeypointRoIHead`, without the number of keypoints.
+        kwargs: of :class:`mmdet.models.TwoStageDetector`.
+
+    Raises:
+        InputError: the metainfo cannot be used, or a number of keypoints contradicts it.
+    """
+
+    def __init__(self, metainfo: dict, roi_head: dict, **kwargs) -> None:
+        skeleton = read_skeleton(metainfo)
+        keypoint_head = for_skeleton(roi_head['keypoint_head'], skeleton, 'roi_head.keypoint_head')
+        super().__init__(roi_head={**roi_head, 'keypoint_head': keypoint_head}, **kwargs)
+
+    def loss(self, batch_inputs: Tensor, batch_data_samples: list) -> dict[str, Tensor]:
+        """Losses for images (B, 3, H, W) and mmpose's data samples, with ``gt_instance_labels``."""
+        return super().loss(batch_inputs, [with_targets(s) for s in batch_data_samples])
+
+    def _forward(self, batch_inputs: Tensor, batch_data_samples: list | None = None) -> tuple:
+        """All that has weights, for FLOP counters and the like.
+
+        The RoIs are as many as the test can have at most, and their features are zeros.
+        """
+        feats = self.extract_feat(batch_inputs)
+        head, counts = self.roi_head, (self.test_cfg.rpn, self.test_cfg.rcnn)
+        boxes, people = (
+            feats[0].new_zeros(cfg.max_per_img, feats[0].shape[1], *layer.output_size)
+            for cfg, layer in zip(
+                counts,
+                (head.bbox_roi_extractor.roi_layers[0], head.keypoint_roi_extractor.roi_layers[0]),
+                strict=True,
+            )
+        )
+        return (*self.rpn_head(feats), head.bbox_head(boxes), head.keypoint_head(people))
+
+    def add_pred_to_datasample(self, data_samples: list, results_list: list[InstanceData]) -> list:
+        """Put the people into ``pred_instances``, as the arrays mmpose's metrics take."""
+        return set_people(data_samples, results_list)
+
+
+def with_targets(sample) -> DetDataSample:
+    """mmdet's data sample of one of mmpose."""
+    labels = sample.gt_instance_labels
+    detection = DetDataSample(metainfo=sample.metainfo)
+    detection.gt_instances = InstanceData(
+        bboxes=labels.bboxes.float(),
+        labels=labels.labels.long(),
+        keypoints=labels.keypoints.float(),
+        keypoints_visible=labels.keypoints_visible,
+    )
+    return detection

@@ -1,0 +1,91 @@
+"""Keypoints <-> heatmaps of regions of interest: targets, loss and decoding.
+
+Legend of dimensions:
+    N regions of interest (RoIs), K keypoints, S side of a heatmap.
+
+RoIs are (x1, y1, x2, y2) in network-input pixels, keypoints (x, y) likewise.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def keypoint_cells(keypoints: Tensor, visible: Tensor, rois: Tensor, size: int) -> tuple:
+    """The heatmap cell of each keypoint (Mask R-CNN, section 3, «Human Pose Estimation»).
+
+    A cell is a share 1 / S of its RoI; the right and the bottom border belong to the last cell.
+
+    Args:
+        keypoints (N, K, 2): of the person of each RoI.
+        visible (N, K): > 0 where labelled.
+        rois (N, 4): the RoIs.
+        size: S.
+
+    Returns:
+        cells (N, K): index of the cell, row by row, 0 where there is none.
+        valid (N, K): whether the keypoint is labelled and inside its RoI.
+    """
+    corner, far = rois[:, None, :2], rois[:, None, 2:]
+    scale = size / (far - corner)
+    places = ((keypoints - corner) * scale).floor().long()  # (N, K, 2)
+    places = torch.where(keypoints == far, size - 1, places)
+    valid = (visible > 0) & ((places >= 0) & (places < size)).all(-1)
+    return (places[..., 1] * size + places[..., 0]) * valid, valid
+
+
+def keypoint_loss(heatmaps: Tensor, cells: Tensor, valid: Tensor, normaliser: Tensor) -> Tensor:
+    """Softmax cross entropy over the cells of each heatmap.
+
+    Args:
+        heatmaps (N, K, S, S): logits.
+        cells (N, K), valid (N, K): see :func:`keypoint_cells`.
+        normaliser: the number of valid keypoints.
+
+    Returns:
+        The sum over the valid keypoints / the normaliser; 0, with gradients, if there are none.
+    """
+    if not valid.any():
+        return heatmaps.sum() * 0
+    logits = heatmaps.flatten(2)[valid].float()
+    return F.cross_entropy(logits, cells[valid], reduction='sum') / normaliser
+
+
+@torch.no_grad()
+def decode_heatmaps(heatmaps: Tensor, rois: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The place of the highest value of each heatmap, resized to its RoI.
+
+    A heatmap is resized (bicubic) to the whole pixels of its RoI; the centre of the highest
+    pixel, scaled back to the size of the RoI, is the keypoint. As detectron2 does it.
+
+    Args:
+        heatmaps (N, K, S, S): logits.
+        rois (N, 4): where they lie.
+
+    Returns:
+        keypoints (N, K, 2): (x, y) in the pixels of the RoIs.
+        logits (N, K): the highest values.
+        scores (N, K): their probabilities under the softmax over the S * S cells.
+    """
+    sides = (rois[:, 2:] - rois[:, :2]).clamp(min=1)  # (N, 2)
+    pixels = sides.ceil()
+    places, logits = (
+        heatmaps.new_zeros(*heatmaps.shape[:2], 2),
+        heatmaps.new_zeros(sides.shape[0], 0),
+    )
+    peaks = []
+    for n, (width, height) in enumerate(pixels.long().tolist()):
+        resized = F.interpolate(heatmaps[n, None], (height, width), mode='bicubic')
+        peak, index = resized[0].flatten(1).max(1)  # (K,)
+        places[n] = torch.stack((index % width, index // width), 1)
+        peaks.append(peak)
+    logits = torch.stack(peaks) if peaks else heatmaps.new_zeros(heatmaps.shape[:2])
+    scores = 1 / (heatmaps - logits[..., None, None]).exp().sum((2, 3))
+    keypoints = (places + 0.5) * (sides / pixels)[:, None] + rois[:, None, :2]
+    return keypoints, logits, scores
+
+
+def enlarge(rois: Tensor, scale: float) -> Tensor:
+    """RoIs (N, 4) of ``scale`` times the width and height around the same centre, not clipped."""
+    centers, halves = (rois[:, :2] + rois[:, 2:]) / 2, (rois[:, 2:] - rois[:, :2]) / 2
+    return torch.cat((centers - halves * scale, centers + halves * scale), 1)

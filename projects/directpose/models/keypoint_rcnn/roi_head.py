@@ -1,0 +1,158 @@
+"""Region-of-interest head with a box branch and a keypoint branch."""
+
+import torch
+import torch.nn.functional as F
+from mmdet.models.roi_heads import StandardRoIHead
+from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
+from mmdet.models.task_modules.samplers import SamplingResult
+from mmdet.registry import MODELS
+from mmdet.structures.bbox import bbox2roi
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from ..pose_output import to_original_pixels
+from .keypoint_heatmaps import decode_heatmaps, enlarge
+
+
+@MODELS.register_module()
+class KeypointRoIHead(StandardRoIHead):
+    """mmdet's RoI head with a keypoint branch in the place of its mask branch.
+
+    Proposals, samplers and the box branch are the parent's. The keypoint branch learns from the
+    positive proposals of people with a labelled keypoint inside the RoI, and predicts at the boxes
+    of the detections.
+
+    Args:
+        keypoint_roi_extractor: config of what reads the features of the keypoint branch.
+        keypoint_head: config of :class:`KeypointHead`.
+        roi_scale: by how much the RoIs of the keypoint branch are larger than the boxes.
+        kwargs: of :class:`mmdet.models.StandardRoIHead`.
+    """
+
+    # The parent calls mask_loss, predict_mask and _mask_forward where it has such a branch.
+    with_mask = True
+
+    def __init__(
+        self, keypoint_roi_extractor: dict, keypoint_head: dict, roi_scale: float = 1.0, **kwargs
+    ) -> None:
+        super().__init__(**kwargs)
+        self.keypoint_roi_extractor = MODELS.build(keypoint_roi_extractor)
+        self.keypoint_head = MODELS.build(keypoint_head)
+        self.roi_scale = roi_scale
+
+    def _mask_forward(self, x: tuple[Tensor], rois: Tensor) -> dict[str, Tensor]:
+        """Heatmaps of RoIs (N, 5) = (image, x1, y1, x2, y2), already enlarged."""
+        levels = x[: self.keypoint_roi_extractor.num_inputs]
+        heatmaps = self.keypoint_head(self.keypoint_roi_extractor(levels, rois))
+        return dict(mask_preds=heatmaps)
+
+    def mask_loss(
+        self,
+        x: tuple[Tensor],
+        sampling_results: list[SamplingResult],
+        bbox_feats: Tensor,
+        batch_gt_instances: list[InstanceData],
+    ) -> dict[str, dict]:
+        """Loss of the keypoint branch.
+
+        Args:
+            x: feature maps of the levels.
+            sampling_results: which proposals are whose.
+            bbox_feats: not used.
+            batch_gt_instances: with ``keypoints`` (G, K, 2) and ``keypoints_visible`` (G, K), in
+                network-input pixels.
+        """
+        rois = bbox2roi([enlarge(res.pos_priors, self.roi_scale) for res in sampling_results])
+        keypoints, visible = (
+            torch.cat(
+                [
+                    instances[name][res.pos_assigned_gt_inds]
+                    for res, instances in zip(sampling_results, batch_gt_instances, strict=True)
+                ]
+            )
+            for name in ('keypoints', 'keypoints_visible')
+        )
+        inside = ((keypoints >= rois[:, None, 1:3]) & (keypoints <= rois[:, None, 3:])).all(-1)
+        useful = (inside & (visible > 0)).any(1)
+        if not useful.any():  # the branch still needs its gradients, which are zero
+            rois = F.pad(x[0].new_tensor([[x[0].shape[3], x[0].shape[2]]]), (3, 0))
+            keypoints, visible = (
+                keypoints.new_zeros(1, *keypoints.shape[1:]),
+                visible.new_zeros(1, visible.shape[1]),
+            )
+            useful = torch.ones(1, dtype=torch.bool, device=rois.device)
+        rois = rois[useful]
+        heatmaps = self._mask_forward(x, rois)['mask_preds']
+        losses = self.keypoint_head.loss(heatmaps, rois[:, 1:], keypoints[useful], visible[useful])
+        return dict(loss_mask=losses)
+
+    def predict_mask(
+        self,
+        x: tuple[Tensor],
+        batch_img_metas: list[dict],
+        results_list: list[InstanceData],
+        rescale: bool = False,
+    ) -> list[InstanceData]:
+        """People from the detections of the box branch.
+
+        Args:
+            x: feature maps of the levels.
+            batch_img_metas: for ``rescale``, what :func:`to_original_pixels` needs.
+            results_list: ``bboxes`` (N, 4) xyxy, ``scores`` (N,) and ``labels`` (N,) of each
+                image, in network-input pixels.
+            rescale: return pixels of the original image.
+
+        Returns:
+            With ``bboxes``, ``bbox_scores``, ``labels``, ``keypoints`` (N, K, 2),
+            ``keypoint_scores`` (N, K) and ``keypoints_visible`` (N, K).
+        """
+        rois = bbox2roi([enlarge(found.bboxes, self.roi_scale) for found in results_list])
+        heatmaps = self._mask_forward(x, rois)['mask_preds']
+        keypoints, _, scores = decode_heatmaps(heatmaps.float(), rois[:, 1:])
+        counts = [len(found) for found in results_list]
+        people_list = []
+        for found, meta, *of_image in zip(
+            results_list,
+            batch_img_metas,
+            keypoints.split(counts),
+            scores.split(counts),
+            strict=True,
+        ):
+            people = InstanceData(
+                bboxes=found.bboxes,
+                bbox_scores=found.scores,
+                labels=found.labels,
+                keypoints=of_image[0],
+                keypoint_scores=of_image[1],
+                keypoints_visible=of_image[1],
+            )
+            people_list.append(to_original_pixels(people, meta) if rescale else people)
+        return people_list
+
+
+@MODELS.register_module()
+class ZeroPaddedRoIExtractor(SingleRoIExtractor):
+    """mmdet's extractor for RoIs that reach beyond the image.
+
+    RoIAlign repeats the border for one cell before it gives zeros; here everything outside of the
+    feature map counts as zero (Li et al. 2023, enlarged RoIs).
+    """
+
+    def build_roi_layers(self, layer_cfg: dict, featmap_strides: list[int]) -> nn.ModuleList:
+        """The parent's layers, on padded maps."""
+        layers = super().build_roi_layers(layer_cfg, featmap_strides)
+        return nn.ModuleList(ZeroPadded(layer) for layer in layers)
+
+
+class ZeroPadded(nn.Module):
+    """A RoI layer on a map with a border of zeros, one cell wide."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+        self.output_size = layer.output_size
+
+    def forward(self, feat: Tensor, rois: Tensor) -> Tensor:
+        """Features (N, C, S, S) of RoIs (N, 5) = (image, x1, y1, x2, y2) in pixels."""
+        cell = 1 / self.layer.spatial_scale
+        return self.layer(F.pad(feat, (1, 1, 1, 1)), rois + rois.new_tensor([0, *[cell] * 4]))
