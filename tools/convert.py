@@ -1,10 +1,11 @@
 """Turn the weights of other programs into checkpoints of ours.
 
-    python tools/convert.py gluoncv SRC DST [--config CONFIG]
-    python tools/convert.py fcos SRC DST [--config CONFIG]
+    python tools/convert.py {gluoncv,fcos,detectron2,torchvision} SRC DST [--config CONFIG]
 
 gluoncv: the state dict of GluonCV's directpose_resnet50_lpf_fpn_coco, to test and to use.
-fcos: an mmdet FCOS trained on COCO, to start the training from (``load_from``).
+fcos: an mmdet FCOS trained on COCO, to start the training of a DirectPose from (``load_from``).
+detectron2: a Keypoint R-CNN of detectron2's zoo (.pkl), or one with the refinement of Li et al.
+torchvision: the state dict of torchvision's keypointrcnn_resnet50_fpn.
 """
 
 import argparse
@@ -16,20 +17,24 @@ from collections import Counter
 import torch
 from directpose.checkpoint import read_checkpoint, weight_problems
 from directpose.checks import check_work_dir
-from directpose.convert import from_fcos, from_gluoncv
+from directpose.config_path import config_path
+from directpose.convert import from_detectron2, from_fcos, from_gluoncv, from_torchvision
 from directpose.errors import InputError, exit_on_input_error
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 from torch import Tensor
 
-CONFIGS = osp.join(osp.dirname(osp.dirname(osp.abspath(__file__))), 'configs/directpose')
 DEFAULT_CONFIGS = dict(
-    gluoncv=osp.join(CONFIGS, 'directpose_r50-blur_fpn_gluoncv_coco-800x1333.py'),
-    fcos=osp.join(CONFIGS, 'directpose_r50-caffe_fpn_8xb4-100e_coco-800x1333.py'),
+    gluoncv='directpose/directpose_r50-blur_fpn_gluoncv_coco-800x1333.py',
+    fcos='directpose/directpose_r50-caffe_fpn_8xb4-100e_coco-800x1333.py',
+    detectron2='keypoint_rcnn/keypoint-rcnn_r50_fpn_detectron2_coco-800x1333.py',
+    torchvision='keypoint_rcnn/keypoint-rcnn_r50_fpn_torchvision_coco-800x1333.py',
 )
+# If --config is not given: of a detectron2 model with the refinement
+REFINED_CONFIG = 'keypoint_rcnn/keypoint-rcnn_r50_fpn_gcm_detectron2_coco-800x1333.py'
 # Parts of the model, for the report.
-PARTS = r'^(backbone|neck|heatmap_head|bbox_head\.\w+)\.'
+PARTS = r'^(backbone|neck|heatmap_head|rpn_head|(?:bbox_head|roi_head)\.\w+)\.'
 # What GluonCV's published weights lack.
 OPTIONAL = r'^heatmap_head\.'
 BOX_BRANCH = r'^bbox_head\.(bbox_tower|conv_bbox)\.'
@@ -39,11 +44,11 @@ FCOS_PARTS = rf'^(backbone|neck|bbox_head\.(cls_tower|conv_cls|conv_centerness))
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest='program', required=True)
-    for program, config in DEFAULT_CONFIGS.items():
+    for program in DEFAULT_CONFIGS:
         command = commands.add_parser(program)
         command.add_argument('src', help='checkpoint to read')
         command.add_argument('dst', help='checkpoint to write')
-        command.add_argument('--config', default=config, help='of the model to make')
+        command.add_argument('--config', help='of the model to make')
     return parser.parse_args(argv)
 
 
@@ -63,6 +68,28 @@ def convert_gluoncv(src: str, config: Config) -> dict[str, Tensor]:
     """
     converted, wanted = from_gluoncv(read_checkpoint(src)[0]), model_weights(config)
     check_weights(src, converted, wanted)
+    return converted
+
+
+def convert_detectron2(src: str, config: Config) -> dict[str, Tensor]:
+    """The whole model.
+
+    Raises:
+        InputError: with the list of weights that do not fit.
+    """
+    converted = from_detectron2(read_checkpoint(src)[0])
+    check_weights(src, converted, model_weights(config))
+    return converted
+
+
+def convert_torchvision(src: str, config: Config) -> dict[str, Tensor]:
+    """The whole model.
+
+    Raises:
+        InputError: with the list of weights that do not fit.
+    """
+    converted = from_torchvision(read_checkpoint(src)[0])
+    check_weights(src, converted, model_weights(config))
     return converted
 
 
@@ -134,13 +161,30 @@ def write_checkpoint(weights: dict[str, Tensor], source: str, dst: str) -> None:
     os.replace(partial, dst)
 
 
+CONVERTERS = dict(
+    gluoncv=convert_gluoncv,
+    fcos=convert_fcos,
+    detectron2=convert_detectron2,
+    torchvision=convert_torchvision,
+)
+
+
+def default_config(program: str, src: str) -> str:
+    """Path of the config for the weights of a program.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    refined = program == 'detectron2' and any('.MHSA' in name for name in read_checkpoint(src)[0])
+    return config_path(REFINED_CONFIG if refined else DEFAULT_CONFIGS[program])
+
+
 @exit_on_input_error
 def main(argv=None):
     args = parse_args(argv)
     check_work_dir(osp.dirname(osp.abspath(args.dst)), 'DST')
-    config = Config.fromfile(args.config)
-    convert = dict(gluoncv=convert_gluoncv, fcos=convert_fcos)[args.program]
-    converted = convert(args.src, config)
+    config = Config.fromfile(args.config or default_config(args.program, args.src))
+    converted = CONVERTERS[args.program](args.src, config)
     print(report(converted, model_weights(config)))
     write_checkpoint(converted, args.src, args.dst)
     print(f'written to {args.dst}')

@@ -1,7 +1,9 @@
 """Reading checkpoints without executing what is in them."""
 
+import codecs
 import collections
 import importlib
+import pickle
 from collections.abc import Mapping
 
 import numpy as np
@@ -51,9 +53,10 @@ def read_checkpoint(path: str) -> tuple[dict[str, torch.Tensor], dict]:
         InputError: the file cannot be read, or holds something else.
     """
     try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
-        weights = content.get('state_dict', content)
-        weights = {name: w for name, w in weights.items() if torch.is_tensor(w)}
+        content = load_arrays(path) if path.endswith('.pkl') else load_tensors(path)
+        # by the names of mmengine and of detectron2
+        weights = content.get('state_dict', content.get('model', content))
+        weights = {n: torch.as_tensor(w) for n, w in weights.items() if is_array(w)}
     except OSError as error:
         raise InputError(
             f'cannot read the checkpoint {path} ({error.strerror}); give a file on this machine'
@@ -63,6 +66,46 @@ def read_checkpoint(path: str) -> tuple[dict[str, torch.Tensor], dict]:
             f'{path} is not a checkpoint of plain weights ({type(error).__name__})'
         ) from error
     return weights, content
+
+
+def load_tensors(path: str):
+    """The content of a file of torch."""
+    return torch.load(path, map_location='cpu', weights_only=True)
+
+
+def load_arrays(path: str):
+    """The content of a pickle of numpy arrays in plain containers, as detectron2's zoo has them.
+
+    Raises:
+        pickle.UnpicklingError: it refers to anything else.
+    """
+    with open(path, 'rb') as file:
+        return ArrayUnpickler(file, encoding='latin1').load()
+
+
+class ArrayUnpickler(pickle.Unpickler):
+    """Reads numpy arrays and containers, and refuses every other class or function."""
+
+    def find_class(self, module: str, name: str):
+        """What a pickle may refer to."""
+        core = importlib.import_module(np.ndarray.__reduce__(np.zeros(0))[0].__module__)
+        allowed = {
+            ('numpy', 'ndarray'): np.ndarray,
+            ('numpy', 'dtype'): np.dtype,
+            ('collections', 'OrderedDict'): collections.OrderedDict,
+            ('_codecs', 'encode'): codecs.encode,  # of bytes, in pickles of Python 2
+        }
+        for package in ('numpy.core.multiarray', 'numpy._core.multiarray'):  # numpy 1, numpy 2
+            allowed[package, '_reconstruct'] = core._reconstruct
+            allowed[package, 'scalar'] = core.scalar
+        if (module, name) not in allowed:
+            raise pickle.UnpicklingError(f'a checkpoint may not refer to {module}.{name}')
+        return allowed[module, name]
+
+
+def is_array(value) -> bool:
+    """Whether a value of a checkpoint is a weight."""
+    return torch.is_tensor(value) or isinstance(value, np.ndarray)
 
 
 def weight_problems(

@@ -54,6 +54,62 @@ FCOS_RULES: Rules = [
 FCOS_OTHER = r'^bbox_head\.scales\.|^data_preprocessor\.'
 FCOS_PERSON = 0  # the first class of COCO
 
+DETECTRON2_RULES: Rules = [
+    (r'^backbone\.fpn_lateral([2-5])\.', lambda m: f'neck.lateral_convs.{int(m[1]) - 2}.conv.'),
+    (r'^backbone\.fpn_output([2-5])\.', lambda m: f'neck.fpn_convs.{int(m[1]) - 2}.conv.'),
+    (r'^backbone\.bottom_up\.(stem\.)?', 'backbone.'),
+    (r'^backbone\.res([2-5])\.', lambda m: f'backbone.layer{int(m[1]) - 1}.'),
+    (r'\.conv([123])\.norm\.', r'.bn\1.'),
+    (r'\.shortcut\.norm\.', '.downsample.1.'),
+    (r'\.shortcut\.', '.downsample.0.'),
+    (r'^proposal_generator\.rpn_head\.conv\.', 'rpn_head.rpn_conv.'),
+    (r'^proposal_generator\.rpn_head\.objectness_logits\.', 'rpn_head.rpn_cls.'),
+    (r'^proposal_generator\.rpn_head\.anchor_deltas\.', 'rpn_head.rpn_reg.'),
+    (
+        r'^roi_heads\.box_head\.fc([12])\.',
+        lambda m: f'roi_head.bbox_head.shared_fcs.{int(m[1]) - 1}.',
+    ),
+    (r'^roi_heads\.box_predictor\.cls_score\.', 'roi_head.bbox_head.fc_cls.'),
+    (r'^roi_heads\.box_predictor\.bbox_pred\.', 'roi_head.bbox_head.fc_reg.'),
+    (r'^roi_heads\.keypoint_head\.', 'roi_head.keypoint_head.'),
+    (r'^(roi_head\.keypoint_head\.)conv_channel\.', r'\1entry.conv.'),
+    (
+        r'^(roi_head\.keypoint_head\.)conv_fcn(\d)\.',
+        lambda m: f'{m[1]}convs.{int(m[2]) - 1}.conv.',
+    ),
+    (r'^(roi_head\.keypoint_head\.)score_lowres\.', r'\1deconv.'),
+    # «MHSA_5» stands before the fifth convolution.
+    (
+        r'^(roi_head\.keypoint_head\.)MHSA_(\d)\.',
+        lambda m: f'{m[1]}contexts.{int(m[2]) // 4}.',
+    ),
+    (r'\.MHSA\.(pos_emb\.)?', '.attention.'),
+    (r'\.conv_fc\.', '.conv.'),
+]
+# Constants: the pixel statistics and the anchors are in our config.
+DETECTRON2_CONSTANTS = r'^pixel_(mean|std)$|\.anchor_generator\.'
+
+# In weights published before torchvision 0.13, layers of the FPN and the RPN lack the «.0».
+TORCHVISION_RULES: Rules = [
+    (r'^backbone\.body\.', 'backbone.'),
+    (r'^backbone\.fpn\.inner_blocks\.(\d)\.(0\.)?', r'neck.lateral_convs.\1.conv.'),
+    (r'^backbone\.fpn\.layer_blocks\.(\d)\.(0\.)?', r'neck.fpn_convs.\1.conv.'),
+    (r'^rpn\.head\.conv\.(0\.0\.)?', 'rpn_head.rpn_conv.'),
+    (r'^rpn\.head\.cls_logits\.', 'rpn_head.rpn_cls.'),
+    (r'^rpn\.head\.bbox_pred\.', 'rpn_head.rpn_reg.'),
+    (
+        r'^roi_heads\.box_head\.fc([67])\.',
+        lambda m: f'roi_head.bbox_head.shared_fcs.{int(m[1]) - 6}.',
+    ),
+    (r'^roi_heads\.box_predictor\.cls_score\.', 'roi_head.bbox_head.fc_cls.'),
+    (r'^roi_heads\.box_predictor\.bbox_pred\.', 'roi_head.bbox_head.fc_reg.'),
+    (
+        r'^roi_heads\.keypoint_head\.(\d+)\.',
+        lambda m: f'roi_head.keypoint_head.convs.{int(m[1]) // 2}.conv.',
+    ),
+    (r'^roi_heads\.keypoint_predictor\.kps_score_lowres\.', 'roi_head.keypoint_head.deconv.'),
+]
+
 
 def rename(name: str, rules: Rules) -> str:
     """The name after each of the rules that fits, in their order."""
@@ -105,4 +161,28 @@ def from_fcos(
         if re.search(r'tower\.\d+\.conv\.weight$', name):
             bias = name.removesuffix('weight') + 'bias'
             converted.setdefault(bias, torch.zeros(len(weight)))
+    return converted
+
+
+def from_detectron2(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of :class:`KeypointRCNN` from those of a Keypoint R-CNN of detectron2, plain or with
+    the refinement of Li et al. (2023)."""
+    return {
+        rename(name, DETECTRON2_RULES): weight
+        for name, weight in weights.items()
+        if not re.search(DETECTRON2_CONSTANTS, name)
+    }
+
+
+def from_torchvision(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of :class:`KeypointRCNN` from those of torchvision's ``keypointrcnn_resnet50_fpn``.
+
+    There the background is the first class, here the last; and it has boxes there.
+    """
+    converted = {rename(name, TORCHVISION_RULES): weight for name, weight in weights.items()}
+    for name, weight in converted.items():
+        if name.startswith('roi_head.bbox_head.fc_cls.'):
+            converted[name] = weight.roll(-1, 0)
+        elif name.startswith('roi_head.bbox_head.fc_reg.'):
+            converted[name] = weight[4:]
     return converted

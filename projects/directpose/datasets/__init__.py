@@ -6,6 +6,7 @@ from .transforms import (
     RemoveCrowds,
     ResizeKeepRatio,
     ResizePixelAreas,
+    ResizeTorchvision,
 )
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     'RemoveCrowds',
     'ResizeKeepRatio',
     'ResizePixelAreas',
+    'ResizeTorchvision',
 ]

@@ -93,17 +93,31 @@ class ResizePixelAreas(ResizeKeepRatio):
     comes back 0.5 pixels of the original image smaller than its place in that image.
     """
 
+    keypoint_shift = 0.5
+    rounding = 0.5
+
     def transform(self, results: dict) -> dict:
         """Resize ``img``; the way back is as :func:`to_original_pixels` takes it."""
         height, width = results['img'].shape[:2]
         scale = keep_ratio_scale((height, width), self.short_side, self.long_side)
-        size = tuple(max(1, int(side * scale + 0.5)) for side in (width, height))
+        size = tuple(max(1, int(side * scale + self.rounding)) for side in (width, height))
         results['img'] = cv2.resize(results['img'], size, interpolation=cv2.INTER_LINEAR)
         results['img_shape'] = size[::-1]
         results['input_size'] = size
         results['input_scale'] = np.array((width, height), dtype=np.float64)
-        results['input_center'] = results['input_scale'] / 2 - 0.5
+        results['input_center'] = results['input_scale'] / 2 - self.keypoint_shift
         return results
+
+
+@TRANSFORMS.register_module()
+class ResizeTorchvision(ResizePixelAreas):
+    """:class:`ResizePixelAreas` for weights trained with torchvision.
+
+    It rounds sizes down, and takes COCO's keypoints as they are.
+    """
+
+    keypoint_shift = 0.0
+    rounding = 0.0
 
 
 @TRANSFORMS.register_module()

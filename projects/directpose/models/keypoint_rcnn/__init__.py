@@ -1,3 +1,4 @@
+from .anchors import TorchvisionAnchorGenerator
 from .detector import KeypointRCNN
 from .global_context import GlobalContextModule
 from .keypoint_head import ContextKeypointHead, KeypointHead
@@ -9,5 +10,6 @@ __all__ = [
     'KeypointHead',
     'KeypointRCNN',
     'KeypointRoIHead',
+    'TorchvisionAnchorGenerator',
     'ZeroPaddedRoIExtractor',
 ]

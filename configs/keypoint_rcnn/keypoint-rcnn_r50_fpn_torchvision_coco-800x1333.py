@@ -1,0 +1,23 @@
+_base_ = ['./keypoint-rcnn_r50_fpn_8xb2-3x_coco-800x1333.py']
+
+# To use torchvision's weights, converted by tools/convert.py. Not for training: that would need
+# the same pixels in the training pipeline.
+aligned = dict(aligned=False, sampling_ratio=2)
+model = dict(
+    # its published weights go with an epsilon of 0, which torch does not take
+    backbone=dict(
+        norm_cfg=dict(type='BN', eps=1e-12, requires_grad=False), init_cfg=None),
+    rpn_head=dict(
+        anchor_generator=dict(type='mmdet.TorchvisionAnchorGenerator')),
+    roi_head=dict(
+        bbox_roi_extractor=dict(roi_layer=aligned),
+        keypoint_roi_extractor=dict(roi_layer=aligned)),
+    test_cfg=dict(rpn=dict(min_bbox_size=1e-3)))
+del aligned
+
+# Its pixels are areas, but it takes COCO's keypoints as they are.
+load, resize, pack = _base_.val_pipeline
+val_pipeline = [load, {**resize, 'type': 'ResizeTorchvision'}, pack]
+del load, resize, pack
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+test_dataloader = val_dataloader
