@@ -94,7 +94,7 @@ def test_schedules_are_what_the_name_says(path):
     assert end in ends
 
 
-@functools.cache
+@functools.lru_cache(maxsize=2)  # they are large
 def build(name):
     return MODELS.build(load(name).model)
 

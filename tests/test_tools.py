@@ -145,6 +145,13 @@ def test_train_tells_what_is_wrong(synthetic_set, tmp_path, change, words):
     assert done.stderr.strip().splitlines()[-1].startswith('error: ')
 
 
+def test_a_config_that_is_not_there():
+    for tool, others in dict(train=[], test=['x.pth'], demo=['x.pth', 'README.md']).items():
+        done = python(f'tools/{tool}.py', 'configs/nope.py', *others)
+        assert done.returncode == 1 and 'cannot read the config configs/nope.py' in done.stderr
+        assert 'Traceback' not in done.stderr
+
+
 def test_a_checkpoint_of_another_model_is_refused(trained, synthetic_set, tmp_path):
     image = synthetic_set / 'images/000001.jpg'
     other = 'model.backbone.base_channels=16'

@@ -16,7 +16,7 @@ from collections import Counter
 
 import torch
 from directpose.checkpoint import read_checkpoint, weight_problems
-from directpose.checks import check_work_dir
+from directpose.checks import check_work_dir, read_config
 from directpose.config_path import config_path
 from directpose.convert import from_detectron2, from_fcos, from_gluoncv, from_torchvision
 from directpose.errors import InputError, exit_on_input_error
@@ -183,7 +183,7 @@ def default_config(program: str, src: str) -> str:
 def main(argv=None):
     args = parse_args(argv)
     check_work_dir(osp.dirname(osp.abspath(args.dst)), 'DST')
-    config = Config.fromfile(args.config or default_config(args.program, args.src))
+    config = read_config(args.config or default_config(args.program, args.src))
     converted = CONVERTERS[args.program](args.src, config)
     print(report(converted, model_weights(config)))
     write_checkpoint(converted, args.src, args.dst)

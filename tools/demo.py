@@ -17,7 +17,7 @@ import sys
 import cv2
 import mmcv
 import numpy as np
-from directpose.checks import check_work_dir
+from directpose.checks import check_work_dir, count_classes
 from directpose.errors import InputError, exit_on_input_error
 from directpose.inference import (
     build_visualizer,
@@ -53,8 +53,12 @@ def parse_args(argv=None):
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('inputs', nargs='+', help='images, folders, patterns, videos, cameras')
-    parser.add_argument('--out', default='work_dirs/demo_out', help='folder to write to')
-    parser.add_argument('--score-thr', type=float, default=0.3, help='least score of a person')
+    parser.add_argument(
+        '--out', default='work_dirs/demo_out', help='folder to write to (%(default)s)'
+    )
+    parser.add_argument(
+        '--score-thr', type=float, default=0.3, help='least score of a person (%(default)s)'
+    )
     parser.add_argument('--device', default=default_device(), help='for example cpu or cuda:0')
     parser.add_argument('--max-frames', type=int, help='of each video or camera')
     parser.add_argument('--show', action='store_true', help='show videos in a window; q ends')
@@ -163,8 +167,7 @@ def main(argv=None):
         except InputError as error:
             broken.append(str(error))
 
-    classes = model.cfg.model.bbox_head.get('num_classes', 1)
-    predictions.write(osp.join(args.out, 'predictions.json'), classes)
+    predictions.write(osp.join(args.out, 'predictions.json'), count_classes(model.cfg.model))
     for message in broken:
         print(f'skipped: {message}', file=sys.stderr)
     print(

@@ -24,7 +24,6 @@ from directpose.leaderboard import (
     add_latencies,
     add_measured,
     count_cost,
-    evaluate,
     mmpose_rows,
     our_rows,
 )
@@ -54,6 +53,7 @@ COLUMNS = {
     'AP50 here': lambda row: row.measured.get('AP@0.5'),
     'AP75 here': lambda row: row.measured.get('AP@0.75'),
     'AR here': lambda row: row.measured.get('AR'),
+    'here on': lambda row: row.measured_on,
     'ms here': lambda row: row.ms,
     'timed at': lambda row: row.ms_size,
 }
@@ -68,7 +68,9 @@ def parse_args(argv=None):
     parser.add_argument('--ann-file', help='annotations of the images of all the results')
     parser.add_argument('--benchmark', nargs='+', default=[], metavar='RUN.json')
     parser.add_argument('--sort', default='AP published', choices=COLUMNS, metavar='COLUMN')
-    parser.add_argument('--only', default='', metavar='REGEX', help='models of these names only')
+    parser.add_argument(
+        '--only', default='', metavar='REGEX', help='these models only, and those of --results'
+    )
     parser.add_argument('--out', default='work_dirs/leaderboard', help='folder to write to')
     return parser.parse_args(argv)
 
@@ -137,7 +139,8 @@ def plot(rows: list[Row], caption: str, path: str) -> None:
             axes.plot(row.ms, 100 * ap, 'o', color=color, mfc=fill)
             label = re.sub(r'_\d+xb.*|_coco.*', '', row.name)
             axes.annotate(label, (row.ms, 100 * ap), (5, 3), textcoords='offset points', fontsize=7)
-    axes.set(xlabel=f'ms an image, measured here\n{caption}', ylabel='keypoint AP', xscale='log')
+    axes.set(xlabel=f'ms an image, measured here\n{caption}', xscale='log')
+    axes.set_ylabel('keypoint AP, on the split that the table names')
     axes.xaxis.label.set_size(8)
     handles = [
         axes.plot([], [], 'o', color=f'C{number}', label=kind)[0]
@@ -145,7 +148,8 @@ def plot(rows: list[Row], caption: str, path: str) -> None:
         if any(row.ms is not None for row in rows if row.kind == kind)
     ]
     handles += axes.plot([], [], 'o', color='grey', mfc='none', label='hollow: AP published')
-    handles += axes.plot([], [], 'o', color='grey', label='filled: AP measured here')
+    if any(row.ms is not None and row.measured for row in rows):
+        handles += axes.plot([], [], 'o', color='grey', label='filled: AP measured here')
     axes.legend(handles=handles, fontsize=7)
     axes.grid(alpha=0.3)
     low, high = axes.get_xlim()
@@ -166,7 +170,7 @@ def notes(args: argparse.Namespace, headers: list[dict]) -> list[str]:
         'packages cannot build or count the model.',
     ]
     if args.results:
-        lines.append(f'AP here: evaluated on {osp.basename(args.ann_file)} by pycocotools.')
+        lines.append('AP here: by pycocotools, on the annotations and images under «here on».')
     lines += [
         f'ms here: tools/benchmark.py, batch 1, {h["hardware"]}, {h["threads"]} threads, '
         f'{h["precision"]}, {h["date"]}; weights: {h["weights"]}; by default on '
@@ -194,12 +198,12 @@ def main(argv=None):
 
     rows = our_rows(ROOT) + mmpose_rows()
     for name, path in tqdm(pairs, 'results', disable=not pairs):
-        add_measured(rows, name, evaluate(path, args.ann_file))
+        add_measured(rows, name, path, args.ann_file)
     headers = [add_latencies(rows, path) for path in args.benchmark]
     machines = {f'{h["hardware"]}, {h["threads"]} threads, {h["precision"]}' for h in headers}
     if len(machines) > 1:
         raise InputError(f'--benchmark: runs that differ cannot be compared: {"; ".join(machines)}')
-    rows = [row for row in rows if only.search(row.name)]
+    rows = [row for row in rows if row.measured or only.search(row.name)]
     if not rows:
         raise InputError(f'--only {args.only}: no model has such a name')
     for row in tqdm(rows, 'parameters and FLOPs'):

@@ -18,6 +18,7 @@ from directpose.checks import (
     check_skeleton,
     check_work_dir,
     count_classes,
+    read_config,
 )
 from directpose.errors import InputError, exit_on_input_error
 from directpose.inference import write_json
@@ -71,7 +72,7 @@ def main():
     submit = parse_own_args().submit
     tool = load_mmpose_tool('test')
     args = tool.parse_args()
-    cfg = tool.merge_args(Config.fromfile(args.config), args)
+    cfg = tool.merge_args(read_config(args.config), args)
     cfg.work_dir = osp.abspath(cfg.work_dir)  # mmpose's hooks join relative ones twice
     if submit is None:
         check_config(cfg, ('test',))

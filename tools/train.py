@@ -5,10 +5,9 @@ python tools/train.py CONFIG [--work-dir DIR] [--resume [CKPT]] [--amp] [--cfg-o
 
 from directpose.check_hook import without_check_hook
 from directpose.checkpoint import check_checkpoint
-from directpose.checks import check_config
+from directpose.checks import check_config, read_config
 from directpose.errors import exit_on_input_error
 from directpose.mmpose_tools import load_mmpose_tool
-from mmengine.config import Config
 from mmengine.runner import Runner
 
 
@@ -16,7 +15,7 @@ from mmengine.runner import Runner
 def main():
     tool = load_mmpose_tool('train')
     args = tool.parse_args()
-    cfg = tool.merge_args(Config.fromfile(args.config), args)
+    cfg = tool.merge_args(read_config(args.config), args)
     check_config(cfg, ('train', 'val'))
     cfg.custom_hooks = without_check_hook(cfg.get('custom_hooks', []))
     runner = Runner.from_cfg(cfg)

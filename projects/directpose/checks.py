@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 
 from mmengine.config import Config
+from mmengine.config.config import ConfigParsingError
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 from PIL import Image
@@ -49,6 +50,20 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
                 check_images(image_paths(dataset, images))
                 checked.add(files)
             check_evaluators(evaluators, dataset, split)
+
+
+def read_config(path: str) -> Config:
+    """A config file.
+
+    Raises:
+        InputError: it is missing, or no config.
+    """
+    try:
+        return Config.fromfile(path)
+    except OSError as error:
+        raise InputError(f'cannot read the config {path} ({error}); check the path') from error
+    except (SyntaxError, ConfigParsingError) as error:
+        raise InputError(f'{path} is no config that mmengine can read ({error})') from error
 
 
 def count_classes(model_cfg: dict) -> int:

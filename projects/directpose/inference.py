@@ -10,7 +10,6 @@ import cv2
 import mmcv
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.structures import InstanceData
 from mmpose.apis import inference_bottomup, init_model
 from mmpose.registry import MODELS, VISUALIZERS
@@ -19,7 +18,7 @@ from mmpose.visualization import PoseLocalVisualizer
 from torch import nn
 
 from .checkpoint import check_checkpoint
-from .checks import image_problem
+from .checks import image_problem, read_config
 from .errors import InputError
 from .optimize import optimize_for_inference
 from .video import COLORS, VIDEO_SUFFIXES, is_camera
@@ -58,7 +57,7 @@ def load_model(config: str, checkpoint: str, device: str, options: dict | None =
     Raises:
         InputError: the checkpoint is of another model or skeleton.
     """
-    cfg = Config.fromfile(config)
+    cfg = read_config(config)
     cfg.merge_from_dict(options or {})
     check_checkpoint(checkpoint, init_model(cfg.copy(), device='cpu'))
     model = init_model(cfg, checkpoint, device=device)

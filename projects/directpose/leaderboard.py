@@ -52,6 +52,7 @@ class Row:
         split: of COCO, that the published numbers refer to.
         size: of its input, HxW.
         published, measured: AP and the like, in [0, 1].
+        measured_on: annotations and images of what was measured.
         parameters_m, gflops: millions, and billions of operations of its dense part.
         ms: of a prediction, measured here on an input of ms_size, HxW.
     """
@@ -65,6 +66,7 @@ class Row:
     size: str = ''
     published: dict = field(default_factory=dict)
     measured: dict = field(default_factory=dict)
+    measured_on: str = ''
     parameters_m: float | None = None
     gflops: float | None = None
     ms: float | None = None
@@ -222,13 +224,17 @@ def evaluate(results: str, ann_file: str) -> dict[str, float]:
     return dict(zip(METRICS, map(float, evaluation.stats), strict=False))
 
 
-def add_measured(rows: list[Row], name: str, metrics: dict[str, float]) -> None:
-    """Enter numbers measured here, in the row of the model of that name or in a new one."""
+def add_measured(rows: list[Row], name: str, results: str, ann_file: str) -> None:
+    """Enter what :func:`evaluate` gives, in the row of the model of that name or in a new one."""
+    metrics = evaluate(results, ann_file)
+    found = len({entry['image_id'] for entry in read_json(results)})
+    images = len(read_json(ann_file)['images'])
     named = [row for row in rows if row.name == name]
     if not named:
         named = [Row(name)]
         rows += named
     named[0].measured = metrics
+    named[0].measured_on = f'{osp.basename(ann_file)}, {found} of {images} images with results'
 
 
 def add_latencies(rows: list[Row], path: str) -> dict:

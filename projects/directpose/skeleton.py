@@ -1,5 +1,6 @@
 """Keypoints, their names and limbs, as mmpose's metainfo of a dataset tells them."""
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 
 from mmengine.config.config import ConfigParsingError
@@ -26,7 +27,10 @@ def read_skeleton(metainfo: Mapping) -> dict:
             'base by fields needs _delete_=True among them'
         )
     try:
-        skeleton = parse_pose_metainfo(dict(metainfo))
+        with warnings.catch_warnings():
+            # that a file of mmpose was found where mmpose is installed
+            warnings.simplefilter('ignore', UserWarning)
+            skeleton = parse_pose_metainfo(dict(metainfo))
     except FileNotFoundError as error:
         raise InputError(f'{where} does not exist; give a path that is read from here') from error
     except KeyError as error:
