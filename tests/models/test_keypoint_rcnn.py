@@ -18,6 +18,7 @@ from directpose.models.keypoint_rcnn.keypoint_heatmaps import (
     keypoint_loss,
 )
 from directpose.models.keypoint_rcnn.roi_head import ZeroPaddedRoIExtractor
+from directpose.optimize import optimize_for_inference
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
@@ -397,3 +398,27 @@ def test_nobody_found():
         found = model(torch.randn(1, 3, 64, 64), [sample], mode='predict')[0].pred_instances
     assert found.keypoints.shape == (0, 17, 2) and found.bboxes.shape == (0, 4)
     assert found.keypoint_scores.shape == (0, 17) and found.bbox_scores.shape == (0,)
+
+
+@torch.no_grad()
+def test_the_fast_form_has_the_same_numbers():
+    model, images = small_model(), torch.randn(2, 3, 64, 64)
+    model.train().extract_feat(images)  # moves the statistics of the normalisation
+    rois = torch.tensor([[0, 4.0, 4, 40, 60], [1, 0, 10, 64, 64]])
+
+    def outputs():
+        feats = model.extract_feat(images)
+        head = model.roi_head
+        regions = head.bbox_roi_extractor(feats[:4], rois), head._mask_forward(feats, rois)
+        return flatten((model._forward(images), regions[0], regions[1]['mask_preds']))
+
+    model.eval()
+    before = outputs()
+    optimize_for_inference(model)
+    for ours, expected in zip(outputs(), before, strict=True):
+        torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-4)
+
+
+def flatten(outputs):
+    """The tensors in nested tuples."""
+    return [outputs] if torch.is_tensor(outputs) else [t for part in outputs for t in flatten(part)]

@@ -28,6 +28,13 @@ class KeypointRCNN(TwoStageDetector):
         keypoint_head = for_skeleton(roi_head['keypoint_head'], skeleton, 'roi_head.keypoint_head')
         super().__init__(roi_head={**roi_head, 'keypoint_head': keypoint_head}, **kwargs)
 
+    def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
+        """Feature maps of the levels, (B, C, H_l, W_l), finest first, row by row in memory.
+
+        mmcv's RoIAlign reads maps whose channels are last in memory wrongly and says nothing.
+        """
+        return tuple(feat.contiguous() for feat in super().extract_feat(batch_inputs))
+
     def loss(self, batch_inputs: Tensor, batch_data_samples: list) -> dict[str, Tensor]:
         """Losses for images (B, 3, H, W) and mmpose's data samples, with ``gt_instance_labels``."""
         return super().loss(batch_inputs, [with_targets(s) for s in batch_data_samples])
