@@ -13,6 +13,8 @@ import os
 import os.path as osp
 import re
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from directpose.checkpoint import read_checkpoint, weight_problems
@@ -60,35 +62,13 @@ def model_weights(config: Config) -> dict[str, Tensor]:
     return {n: w for n, w in weights.items() if not n.startswith('data_preprocessor.')}
 
 
-def convert_gluoncv(src: str, config: Config) -> dict[str, Tensor]:
-    """The whole model.
+def convert_whole(src: str, config: Config, rename: Callable) -> dict[str, Tensor]:
+    """The whole model, by the rules of a program.
 
     Raises:
         InputError: with the list of weights that do not fit.
     """
-    converted, wanted = from_gluoncv(read_checkpoint(src)[0]), model_weights(config)
-    check_weights(src, converted, wanted)
-    return converted
-
-
-def convert_detectron2(src: str, config: Config) -> dict[str, Tensor]:
-    """The whole model.
-
-    Raises:
-        InputError: with the list of weights that do not fit.
-    """
-    converted = from_detectron2(read_checkpoint(src)[0])
-    check_weights(src, converted, model_weights(config))
-    return converted
-
-
-def convert_torchvision(src: str, config: Config) -> dict[str, Tensor]:
-    """The whole model.
-
-    Raises:
-        InputError: with the list of weights that do not fit.
-    """
-    converted = from_torchvision(read_checkpoint(src)[0])
+    converted = rename(read_checkpoint(src)[0])
     check_weights(src, converted, model_weights(config))
     return converted
 
@@ -162,10 +142,10 @@ def write_checkpoint(weights: dict[str, Tensor], source: str, dst: str) -> None:
 
 
 CONVERTERS = dict(
-    gluoncv=convert_gluoncv,
+    gluoncv=partial(convert_whole, rename=from_gluoncv),
     fcos=convert_fcos,
-    detectron2=convert_detectron2,
-    torchvision=convert_torchvision,
+    detectron2=partial(convert_whole, rename=from_detectron2),
+    torchvision=partial(convert_whole, rename=from_torchvision),
 )
 
 
