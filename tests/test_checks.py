@@ -14,6 +14,7 @@ from directpose.checks import (
     check_images,
     check_work_dir,
     image_problem,
+    read_config,
 )
 from directpose.errors import InputError
 from directpose.skeleton import read_skeleton
@@ -152,6 +153,14 @@ def test_other_keypoints_than_the_dataset(config):
     words = r'head_bottom as keypoint 1, but in the metainfo of CocoDataset \(coco\) .* left_eye'
     with pytest.raises(InputError, match=words):
         check_config(config, ('train',))
+
+
+def test_configs_that_cannot_be_read(tmp_path):
+    with pytest.raises(InputError, match=r'cannot read the config no/such\.py'):
+        read_config('no/such.py')
+    (tmp_path / 'bad.py').write_text('model = dict(')
+    with pytest.raises(InputError, match=r'bad\.py is no config that mmengine can read'):
+        read_config(str(tmp_path / 'bad.py'))
 
 
 def test_a_converted_skeleton(config):
