@@ -62,6 +62,23 @@ class KeypointRoIHead(StandardRoIHead):
             batch_gt_instances: with ``keypoints`` (G, K, 2) and ``keypoints_visible`` (G, K), in
                 network-input pixels.
         """
+        rois, keypoints, visible = self._targets(sampling_results, batch_gt_instances)
+        if not len(rois):  # any RoI: the branch still needs its gradients, which are zero
+            height, width = x[0].shape[2:]
+            rois = rois.new_tensor([[0, 0, 0, width, height]])
+            keypoints, visible = (t.new_zeros(1, *t.shape[1:]) for t in (keypoints, visible))
+        heatmaps = self._mask_forward(x, rois)['mask_preds']
+        return dict(loss_mask=self.keypoint_head.loss(heatmaps, rois[:, 1:], keypoints, visible))
+
+    def _targets(
+        self, sampling_results: list[SamplingResult], batch_gt_instances: list[InstanceData]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The positive RoIs with a labelled keypoint inside.
+
+        Returns:
+            rois (N, 5), enlarged, keypoints (N, K, 2) and keypoints_visible (N, K) of the person
+            of each.
+        """
         rois = bbox2roi([enlarge(res.pos_priors, self.roi_scale) for res in sampling_results])
         keypoints, visible = (
             torch.cat(
@@ -74,17 +91,7 @@ class KeypointRoIHead(StandardRoIHead):
         )
         inside = ((keypoints >= rois[:, None, 1:3]) & (keypoints <= rois[:, None, 3:])).all(-1)
         useful = (inside & (visible > 0)).any(1)
-        if not useful.any():  # the branch still needs its gradients, which are zero
-            rois = F.pad(x[0].new_tensor([[x[0].shape[3], x[0].shape[2]]]), (3, 0))
-            keypoints, visible = (
-                keypoints.new_zeros(1, *keypoints.shape[1:]),
-                visible.new_zeros(1, visible.shape[1]),
-            )
-            useful = torch.ones(1, dtype=torch.bool, device=rois.device)
-        rois = rois[useful]
-        heatmaps = self._mask_forward(x, rois)['mask_preds']
-        losses = self.keypoint_head.loss(heatmaps, rois[:, 1:], keypoints[useful], visible[useful])
-        return dict(loss_mask=losses)
+        return rois[useful], keypoints[useful], visible[useful]
 
     def predict_mask(
         self,
