@@ -162,10 +162,9 @@ def test_mismatches_are_named(case, tmp_path):
         check_config(config, ('train',))
 
 
-def test_areas_and_sigmas_that_oks_needs(case):
-    name, config, _ = case
-    if name not in ('crowdpose', 'posetrack18'):
-        pytest.skip('its annotations have areas')
+@pytest.mark.parametrize('case', ['crowdpose', 'posetrack18'], indirect=True)
+def test_areas_that_oks_needs(case):
+    _, config, _ = case
     config.val_evaluator.use_area = True
     with pytest.raises(InputError, match=r'has no area, .* set val_evaluator\.use_area=False'):
         check_config(config, ('val',))

@@ -21,7 +21,6 @@ class KeypointHead(BaseModule):
         in_channels: channels of the features.
         conv_channels: of the convolutions.
         num_convs: how many.
-        loss_weight: of the loss.
     """
 
     def __init__(
@@ -30,14 +29,11 @@ class KeypointHead(BaseModule):
         in_channels: int = 256,
         conv_channels: int = 512,
         num_convs: int = 8,
-        loss_weight: float = 1.0,
         init_cfg: dict | None = None,
     ) -> None:
         if init_cfg is None:
             init_cfg = dict(type='Kaiming', layer=['Conv2d', 'ConvTranspose2d'])
         super().__init__(init_cfg)
-        self.num_keypoints = num_keypoints
-        self.loss_weight = loss_weight
         self.convs = nn.ModuleList(
             ConvModule(in_channels if i == 0 else conv_channels, conv_channels, 3, padding=1)
             for i in range(num_convs)
@@ -67,8 +63,7 @@ class KeypointHead(BaseModule):
         """
         cells, valid = keypoint_cells(keypoints, visible, rois, heatmaps.shape[-1])
         normaliser = reduce_mean(valid.sum().float()).clamp(min=1)
-        loss = keypoint_loss(heatmaps, cells, valid, normaliser)
-        return dict(loss_keypoint=self.loss_weight * loss)
+        return dict(loss_keypoint=keypoint_loss(heatmaps, cells, valid, normaliser))
 
 
 @MODELS.register_module()

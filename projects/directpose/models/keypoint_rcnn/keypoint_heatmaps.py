@@ -69,17 +69,12 @@ def decode_heatmaps(heatmaps: Tensor, rois: Tensor) -> tuple[Tensor, Tensor, Ten
     """
     sides = (rois[:, 2:] - rois[:, :2]).clamp(min=1)  # (N, 2)
     pixels = sides.ceil()
-    places, logits = (
-        heatmaps.new_zeros(*heatmaps.shape[:2], 2),
-        heatmaps.new_zeros(sides.shape[0], 0),
-    )
-    peaks = []
+    places = heatmaps.new_zeros(*heatmaps.shape[:2], 2)
+    logits = heatmaps.new_zeros(heatmaps.shape[:2])
     for n, (width, height) in enumerate(pixels.long().tolist()):
         resized = F.interpolate(heatmaps[n, None], (height, width), mode='bicubic')
-        peak, index = resized[0].flatten(1).max(1)  # (K,)
+        logits[n], index = resized[0].flatten(1).max(1)  # (K,)
         places[n] = torch.stack((index % width, index // width), 1)
-        peaks.append(peak)
-    logits = torch.stack(peaks) if peaks else heatmaps.new_zeros(heatmaps.shape[:2])
     scores = 1 / (heatmaps - logits[..., None, None]).exp().sum((2, 3))
     keypoints = (places + 0.5) * (sides / pixels)[:, None] + rois[:, None, :2]
     return keypoints, logits, scores
