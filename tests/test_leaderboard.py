@@ -8,7 +8,7 @@ import modelindex
 import pytest
 from commands import CONFIG, ROOT, load_tool, python
 from directpose.errors import InputError
-from directpose.leaderboard import evaluate, mmpose_rows, our_rows
+from directpose.leaderboard import evaluate, mmpose_rows, our_rows, read_results
 
 PAPER = 'directpose_r50_fpn_8xb4-100e_coco-800x1333'
 RTMO = 'rtmo-s_8xb32-600e_coco-640x640'
@@ -96,7 +96,7 @@ def test_the_table(results, benchmark, tmp_path):
     assert [row['model'] for row in rows] == [RTMO, PAPER, 'mine']  # by published AP
     rtmo, paper, mine = rows
     assert (rtmo['AP published'], rtmo['AP here'], rtmo['ms here']) == ('67.3', '', '300.0')
-    expected = f'{100 * evaluate(str(path), str(ann_file))["AP"]:.1f}'
+    expected = f'{100 * evaluate(*read_results(str(path), str(ann_file)))["AP"]:.1f}'
     assert 50 < float(expected) < 100
     assert (paper['AP published'], paper['AP here'], paper['ms here']) == (
         '62.2',
@@ -120,10 +120,11 @@ def test_the_table(results, benchmark, tmp_path):
 
 def test_published_numbers_of_fake100(shared):
     folder = shared / 'data/coco_eval_fixtures/fake100'
-    metrics = evaluate(
+    entries, truth = read_results(
         str(folder / 'person_keypoints_val2014_fakekeypoints100_results.json'),
         str(folder / 'person_keypoints_val2014_100.json'),
     )
+    metrics = evaluate(entries, truth)
     expected = json.loads((folder / 'expected.json').read_text())['expected']
     assert round(metrics['AP'], 3) == expected['AP']
     assert round(metrics['AR'], 3) == expected['AR']
@@ -168,7 +169,7 @@ def test_results_of_other_images(results, tmp_path):
         entry = {k: v for k, v in (found[1] | change).items() if v is not None}
         path.write_text(json.dumps([found[0], entry]))
         with pytest.raises(InputError, match=words):
-            evaluate(str(path), str(ann_file))
+            read_results(str(path), str(ann_file))
     found[2]['image_id'] = 77
     path.write_text(json.dumps(found))
     done = python(

@@ -189,8 +189,8 @@ def build_meta(cfg: dict) -> nn.Module:
         return MODELS.build(cfg).eval().to('meta')
 
 
-def evaluate(results: str, ann_file: str) -> dict[str, float]:
-    """Keypoint AP and the like of a COCO results JSON, by pycocotools.
+def read_results(results: str, ann_file: str) -> tuple[list[dict], dict]:
+    """A COCO results JSON and the annotations of its images.
 
     Raises:
         InputError: a file cannot be read, or the results are not of these images.
@@ -214,8 +214,15 @@ def evaluate(results: str, ann_file: str) -> dict[str, float]:
                 f'{results}: result {number} is of image {entry["image_id"]}, which is not in '
                 f'{ann_file}; give the annotations of the same images'
             )
+    return entries, truth
+
+
+def evaluate(entries: list[dict], truth: dict) -> dict[str, float]:
+    """Keypoint AP and the like, in [0, 1], of what :func:`read_results` gives, by pycocotools."""
     with contextlib.redirect_stdout(io.StringIO()):
-        coco = COCO(ann_file)
+        coco = COCO()
+        coco.dataset = truth
+        coco.createIndex()
         found = coco.loadRes([{name: entry[name] for name in FIELDS} for entry in entries])
         evaluation = COCOeval(coco, found, 'keypoints')
         evaluation.evaluate()
@@ -226,9 +233,9 @@ def evaluate(results: str, ann_file: str) -> dict[str, float]:
 
 def add_measured(rows: list[Row], name: str, results: str, ann_file: str) -> None:
     """Enter what :func:`evaluate` gives, in the row of the model of that name or in a new one."""
-    metrics = evaluate(results, ann_file)
-    found = len({entry['image_id'] for entry in read_json(results)})
-    images = len(read_json(ann_file)['images'])
+    entries, truth = read_results(results, ann_file)
+    metrics = evaluate(entries, truth)
+    found, images = len({entry['image_id'] for entry in entries}), len(truth['images'])
     named = [row for row in rows if row.name == name]
     if not named:
         named = [Row(name)]
