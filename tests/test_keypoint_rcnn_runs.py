@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from mmpose.apis import MMPoseInferencer, inference_bottomup, init_model
 from mmpose.registry import DATASETS
 
-CONFIG = ROOT / 'configs/keypoint_rcnn/keypoint-rcnn_tiny_1xb4-4e_synthetic-256x320.py'
+CONFIG = ROOT / 'configs/keypoint_rcnn/keypoint-rcnn_tiny_1xb4-5e_synthetic-256x320.py'
 
 
 @pytest.fixture(scope='module')

@@ -20,7 +20,7 @@ model = dict(
             out_channels=64, roi_layer=dict(sampling_ratio=2)),
         keypoint_head=dict(in_channels=64, conv_channels=64, num_convs=4)),
     train_cfg=dict(
-        rpn_proposal=dict(nms_pre=1000, max_per_img=300),
-        rcnn=dict(sampler=dict(num=64, pos_fraction=0.5))),
+        rpn_proposal=dict(nms_pre=300, max_per_img=150),
+        rcnn=dict(sampler=dict(num=32, pos_fraction=0.5))),
     test_cfg=dict(
         rpn=dict(nms_pre=500, max_per_img=200), rcnn=dict(max_per_img=30)))

@@ -1,10 +1,8 @@
 """What a benchmark measures: detectors of mmdet and mmpose, and inputs for them."""
 
-import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import cv2
@@ -20,9 +18,9 @@ from torch import nn
 
 from ..checkpoint import check_checkpoint, read_checkpoint
 from ..errors import InputError
-from ..models import DirectPoseHead
 from ..optimize import optimize_for_inference
 from ..skeleton import read_skeleton
+from .detectors import detector_of
 
 IMAGE_SHAPE = (480, 640)  # of the picture that each model gets through its own pipeline
 
@@ -78,9 +76,10 @@ def load_config(name: str, person_only: bool) -> Config:
             f'cannot load the config {name} ({error}); give a file, mmpose::PATH or mmdet::PATH'
         ) from error
     drop_pretrained(cfg.model)
-    head = cfg.model.get('bbox_head', {})
-    if person_only and head.get('num_classes') == 80:
-        head.num_classes = 1
+    for part in (cfg.model, cfg.model.get('roi_head', {})):
+        head = part.get('bbox_head', {})
+        if person_only and head.get('num_classes') == 80:
+            head.num_classes = 1
     return cfg
 
 
@@ -106,7 +105,7 @@ def build(
         compiled: by ``torch.compile``.
 
     Raises:
-        InputError: it is no one-stage detector.
+        InputError: it is no detector.
     """
     cfg = load_config(name, person_only=not checkpoint)
     torch.manual_seed(0)
@@ -118,13 +117,13 @@ def build(
     if checkpoint:
         check_checkpoint(checkpoint, model)
         model.load_state_dict(read_checkpoint(checkpoint)[0], strict=False)
-    if not hasattr(model, 'extract_feat') or not hasattr(head_of(model), 'predict'):
-        raise InputError(f'{name} is no one-stage detector of mmdet or mmpose: it has no such head')
+    if detector_of(model) is None:
+        raise InputError(f'{name} is no detector of mmdet or mmpose: it has no such head')
     model.to(device).train(form == 'train')
     entry = Entry(name, model, cfg)
     if form != 'train':
         if not checkpoint:
-            calibrate_batch_norm(model, make_input(entry, size, 1)['inputs'])
+            calibrate_batch_norm(model, make_input(entry, size, 1))
         if form == 'optimized':
             optimize_for_inference(model)
         else:
@@ -144,26 +143,16 @@ def scope_of(cfg: Config):
     return DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmpose'))
 
 
-def calibrate_batch_norm(model: nn.Module, inputs: torch.Tensor) -> None:
+def calibrate_batch_norm(model: nn.Module, data: dict) -> None:
     """Take the statistics of the input, without which random weights give numbers of any size."""
     norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     for norm in norms:
         norm.train()
         norm.momentum = 1.0
     with torch.no_grad():
-        head_of(model)(model.extract_feat(inputs))
+        detector_of(model).run_layers(data)
     for norm in norms:
         norm.eval()
-
-
-def head_of(model: nn.Module) -> nn.Module:
-    """The head, by mmdet's or mmpose's name."""
-    return model.bbox_head if hasattr(model, 'bbox_head') else getattr(model, 'head', None)
-
-
-def test_options(model: nn.Module) -> dict:
-    """Where the score threshold and the suppression of the model are set."""
-    return model.bbox_head.test_cfg if hasattr(model, 'bbox_head') else model.test_cfg
 
 
 def make_input(entry: Entry, size: str, batch: int, people: int | None = None) -> dict:
@@ -235,57 +224,3 @@ def add_people(sample, count: int, num_keypoints: int) -> None:
         keypoints_visible_weights=torch.ones(count, num_keypoints),
         areas=sides**2 / 4,
     )
-
-
-@contextlib.contextmanager
-def candidates_from(model: nn.Module, finest: int) -> Iterator[None]:
-    """No candidate on the levels below ``finest`` in a DirectPose; other heads stay as they are."""
-
-    def lower_scores(head, inputs, outs):
-        for score in outs['cls_scores'][:finest]:
-            score.fill_(-20.0)
-
-    if finest and isinstance(head_of(model), DirectPoseHead):
-        hook = head_of(model).register_forward_hook(lower_scores)
-        try:
-            yield
-        finally:
-            hook.remove()
-    else:
-        yield
-
-
-@torch.no_grad()
-def find_threshold(model: nn.Module, data: dict, wanted: int) -> tuple[int, float]:
-    """The score threshold at which ``wanted`` candidates of an image reach the suppression.
-
-    Returns:
-        How many really do (an image has not more points, and levels may keep a limited number),
-        and the threshold.
-    """
-    head, options = head_of(model), test_options(model)
-    feats = model.extract_feat(data['inputs'][:1])
-    outs, kept = head(feats), dict(options)
-    arguments = {} if hasattr(model, 'bbox_head') else dict(test_cfg=options)
-    # Without suppression and limit, the candidates come out. RTMOHead cannot do without.
-    iou = 1 - 1e-6
-    unlimited = dict(iou_thr=iou, nms_thr=iou, max_per_img=10**6)
-    unlimited['nms'] = dict(type='nms', iou_threshold=iou)
-    options.update({key: value for key, value in unlimited.items() if key in options})
-    head.forward = lambda *_: outs
-
-    def count(threshold: float) -> int:
-        options['score_thr'] = threshold
-        try:
-            return len(head.predict(feats, data['data_samples'][:1], **arguments)[0].bboxes)
-        except UnboundLocalError:  # of mmpose's RTMOHead, where it finds nobody
-            return 0
-
-    low, high = 0.0, 1.0
-    for _ in range(30):
-        middle = (low + high) / 2
-        low, high = (middle, high) if count(middle) > wanted else (low, middle)
-    found = count(high)
-    del head.forward
-    options.update(kept)
-    return found, high

@@ -13,7 +13,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from .cases import Case, candidates_from, head_of, test_options
+from .cases import Case
+from .detectors import candidates_from, detector_of
 
 
 class Device:
@@ -63,35 +64,38 @@ def watch(modules: list[nn.Module], device: Device) -> Iterator[list[tuple]]:
             handle.remove()
 
 
-def predict(case: Case, device: Device) -> float:
-    """Milliseconds of a prediction."""
+def predict(case: Case) -> list:
+    """Data samples with the predictions."""
     model = case.entry.model
-    test_options(model)['score_thr'] = case.score_thr
-    with candidates_from(model, case.finest), device.precision():
+    detector_of(model).options['score_thr'] = case.score_thr
+    with candidates_from(model, case.finest):
+        return model(**case.data, mode='predict')
+
+
+def time_call(case: Case, device: Device) -> float:
+    """Milliseconds of a prediction."""
+    with device.precision():
         start = device.now()
-        model(**case.data, mode='predict')
+        predict(case)
         return device.milliseconds(start, device.now())
 
 
 def time_prediction(case: Case, device: Device) -> dict[str, float]:
     """Milliseconds of a prediction, and of the parts of another one that is watched.
 
-    The layers of the head are all its modules without children. What else happens in the head and
-    after it is decoding, suppression and packing; with it counts what KPAlign does at the
-    candidates only. A compiled model has no parts.
+    What happens in none of the parts is decoding, suppression and packing; with it counts what
+    KPAlign does at the candidates only. A compiled model has no parts.
     """
-    total, model = predict(case, device), case.entry.model
+    total, model = time_call(case, device), case.entry.model
     if hasattr(model, '_orig_mod'):
         return dict(total=total)
     features = [m for m in (model.backbone, getattr(model, 'neck', None)) if m is not None]
-    layers = [m for m in head_of(model).modules() if not list(m.children())]
-    with watch(features, device) as feature_calls, watch(layers, device) as layer_calls:
-        watched = predict(case, device)
-    parts = dict(
-        backbone_neck=sum(device.milliseconds(*call) for call in feature_calls),
-        head_layers=sum(device.milliseconds(*call) for call in layer_calls),
-    )
-    return dict(total=total, **parts, decode_nms=watched - sum(parts.values()))
+    watched = dict(backbone_neck=features, **detector_of(model).parts())
+    with contextlib.ExitStack() as stack:
+        calls = {part: stack.enter_context(watch(m, device)) for part, m in watched.items()}
+        rest = time_call(case, device)
+    parts = {part: sum(device.milliseconds(*c) for c in found) for part, found in calls.items()}
+    return dict(total=total, **parts, decode_nms=rest - sum(parts.values()))
 
 
 def time_training_step(case: Case, device: Device) -> dict[str, float]:
@@ -148,7 +152,7 @@ def measure(cases: list[Case], device: Device, train: bool, runs: int, warmup: i
         runs, warmup: measured calls of each case, and calls before them.
     """
     step = time_training_step if train else time_prediction
-    call = time_training_step if train else predict
+    call = time_training_step if train else time_call
     samples = [[] for _ in cases]
     with torch.set_grad_enabled(train):
         for number in tqdm(range(warmup + runs), 'rounds'):

@@ -34,7 +34,7 @@ val_evaluator = [{
 } for metric in _base_.val_evaluator]
 test_evaluator = val_evaluator
 
-max_epochs = 4
+max_epochs = 5
 train_cfg = dict(max_epochs=max_epochs, val_interval=1)
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
 warmup, decay = _base_.param_scheduler
