@@ -104,10 +104,31 @@ def test_detectors_of_mmdet_and_mmpose(benchmark, root, tmp_path):
     assert names == ['directpose_tiny', 'fcos_r50-caffe_fpn_gn-head', 'rtmo-s']
 
 
+def test_two_stages_beside_one(benchmark, root, tmp_path):
+    two_stage = root / 'configs/keypoint_rcnn/keypoint-rcnn_tiny_1xb4-5e_synthetic-256x320.py'
+    arguments = ['--vs', str(two_stage), '--size', '128x128', '--candidates', '12']
+    one, two = run(benchmark, root, tmp_path / 'out.json', *arguments)['rows']
+    assert one['candidates'] == two['candidates'] == 12
+    assert 0 < two['detections'] <= 12 and 0 < one['detections'] <= 12
+    parts = {'rpn_layers', 'roi_features', 'box_head', 'keypoint_head'}
+    assert set(two['parts_ms']) == {'backbone_neck', 'decode_nms'} | parts
+    assert all(two['parts_ms'][part] > 0 for part in parts)
+
+
+def test_training_steps_of_two_stages(benchmark, root, tmp_path):
+    two_stage = root / 'configs/keypoint_rcnn/keypoint-rcnn_tiny_1xb4-5e_synthetic-256x320.py'
+    arguments = ['--vs', str(two_stage), '--train', '--size', '64x64', '--people', '1', '9']
+    rows = run(benchmark, root, tmp_path / 'out.json', *arguments)['rows']
+    one, nine = (row for row in rows if row['model'] == 'keypoint-rcnn_tiny')
+    assert one['gflops'] < nine['gflops']  # more people in the keypoint branch
+
+
 def test_another_kind_of_model_is_refused(benchmark, root):
-    two_stage = 'mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py'
-    with pytest.raises(SystemExit, match='no one-stage detector'):
-        benchmark.main([str(root / CONFIG), '--vs', two_stage, '--size', '64x64'])
+    top_down = (
+        'mmpose::body_2d_keypoint/topdown_regression/coco/td-reg_res50_8xb64-210e_coco-256x192.py'
+    )
+    with pytest.raises(SystemExit, match='no detector of mmdet or mmpose'):
+        benchmark.main([str(root / CONFIG), '--vs', top_down, '--size', '64x64'])
 
 
 def test_plot(root, benchmark, tmp_path):

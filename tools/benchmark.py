@@ -3,11 +3,12 @@
     python tools/benchmark.py CONFIG [CHECKPOINT] [--vs CONFIG …] [--batch N …] [--size own HxW …]
     python tools/benchmark.py CONFIG --train --size 512x512 --batch 2
 
-CONFIG is the file of a one-stage detector's config, or mmpose::PATH or mmdet::PATH. The models take
-turns, so that a busy machine troubles all of them alike. Without a checkpoint the weights are
-random; batch normalisation is calibrated on the input, and each model's score threshold is set so
-that all keep the same number of candidates. A detector of COCO's 80 classes is made one of people.
-What DirectPose computes at its candidates only counts as decoding.
+CONFIG is the file of a detector's config, of one stage or two, or mmpose::PATH or mmdet::PATH. The
+models take turns, so that a busy machine troubles all of them alike. Without a checkpoint the
+weights are random; batch normalisation is calibrated on the input, and each model's score threshold
+is set so that all keep the same number of candidates for the suppression; what it leaves are the
+detections. A detector of COCO's 80 classes is made one of people. What DirectPose computes at its
+candidates only counts as decoding.
 """
 
 import argparse
@@ -25,11 +26,10 @@ import torch
 from directpose.benchmark.cases import (
     Case,
     build,
-    candidates_from,
-    find_threshold,
     make_input,
     shorten,
 )
+from directpose.benchmark.detectors import candidates_from, find_threshold
 from directpose.benchmark.measure import Device, measure
 from directpose.checks import check_work_dir
 from directpose.errors import InputError, exit_on_input_error
@@ -107,9 +107,17 @@ def table(rows: list[dict], train: bool) -> str:
     conditions = ['size', 'batch', 'people' if train else 'candidates']
     conditions += ['finest'] * any(row['finest'] for row in rows)
     names = dict(
-        backbone_neck='backbone + neck', head_layers='head layers', decode_nms='decode + NMS'
+        backbone_neck='backbone + neck',
+        head_layers='head layers',
+        rpn_layers='RPN layers',
+        roi_features='RoI features',
+        box_head='box head',
+        keypoint_head='keypoint head',
+        decode_nms='decode + NMS',
     )
-    parts = list(max((row['parts_ms'] for row in rows), key=len))
+    measured = {part for row in rows for part in row['parts_ms']}
+    parts = [name for name in (*names, 'forward', 'backward') if name in measured]
+    conditions += [] if train else ['detections']
     titles = ['model', *conditions, 'ms (p10 to p90)', 'ratio']
     titles += [names.get(part, part) for part in parts]
     titles += ['images/s', 'peak MiB', 'M params', 'GFLOPs']
