@@ -118,7 +118,7 @@ def build(
         check_checkpoint(checkpoint, model)
         model.load_state_dict(read_checkpoint(checkpoint)[0], strict=False)
     if detector_of(model) is None:
-        raise InputError(f'{name} is no detector of mmdet or mmpose: it has no such head')
+        raise InputError(f'{name} is no detector of mmdet or mmpose with scores and a suppression')
     model.to(device).train(form == 'train')
     entry = Entry(name, model, cfg)
     if form != 'train':

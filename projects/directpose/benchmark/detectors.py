@@ -4,7 +4,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 import torch
-from mmdet.models.detectors import TwoStageDetector
+from mmdet.models.detectors import SingleStageDetector, TwoStageDetector
+from mmpose.models import BottomupPoseEstimator
 from torch import nn
 
 from ..models import DirectPoseHead
@@ -90,13 +91,14 @@ class TwoStage:
 
 
 def detector_of(model: nn.Module) -> OneStage | TwoStage | None:
-    """The view of a model, or None if it is no detector."""
-    if not hasattr(model, 'extract_feat'):
-        return None
-    if isinstance(getattr(model, '_orig_mod', model), TwoStageDetector):
+    """The view of a model, or None if it does not find people by boxes or points with scores."""
+    kind = getattr(model, '_orig_mod', model)
+    if isinstance(kind, TwoStageDetector):
         return TwoStage(model)
-    head = getattr(model, 'bbox_head', getattr(model, 'head', None))
-    return OneStage(model) if hasattr(head, 'predict') else None
+    if isinstance(kind, SingleStageDetector | BottomupPoseEstimator):
+        detector = OneStage(model)
+        return detector if 'score_thr' in detector.options else None
+    return None
 
 
 @contextlib.contextmanager
