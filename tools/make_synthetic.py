@@ -5,7 +5,7 @@ python tools/make_synthetic.py data/synthetic --num-train 1024 --num-val 64
 
 import argparse
 
-from directpose.datasets.synthetic import make_synthetic_set
+from directpose.datasets.synthetic import SCENES, make_synthetic_set
 from directpose.errors import exit_on_input_error
 
 
@@ -16,13 +16,19 @@ def parse_args(argv=None):
     parser.add_argument('--num-val', type=int, default=64, help='held-back images')
     parser.add_argument('--seed', type=int, default=0, help='the same seed makes the same bytes')
     parser.add_argument('--workers', type=int, help='processes (default: one for each core)')
+    parser.add_argument(
+        '--scenes',
+        choices=SCENES,
+        default='plain',
+        help='hard: more people, more of them covered, keypoints outside of the boxes',
+    )
     return parser.parse_args(argv)
 
 
 @exit_on_input_error
 def main(argv=None):
     args = parse_args(argv)
-    make_synthetic_set(args.out, args.num_train, args.num_val, args.seed, args.workers)
+    make_synthetic_set(args.out, args.num_train, args.num_val, args.seed, args.workers, args.scenes)
     print(f'{args.num_train} training and {args.num_val} held-back images are in {args.out}')
 
 

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -33,29 +34,54 @@ SIDED = ('eye', 'ear', 'shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')
 KEYPOINTS = ['nose'] + [f'{side}_{name}' for name in SIDED for side in ('left', 'right')]
 SHAPES = ((256, 256), (240, 288), (288, 240), (224, 304))  # (h, w)
 HEIGHTS = (96, 300)  # of the standing body, in pixels
-MIN_VISIBLE = 0.4  # the share of what is seen of a person that the next one must leave
-GUESS_RADIUS = 0.04  # how far under a cover a keypoint is labelled, in body heights
 
 
-def make_image(seed: int, number: int) -> tuple[np.ndarray, list[dict]]:
+class Scenes(NamedTuple):
+    """How hard the images are.
+
+    Attributes:
+        people: weights of 1, 2, … people in an image.
+        covered: the share of the images with things in front of the people.
+        min_visible: the share of what is seen of a person that the next one must leave.
+        guess_radius: how far under a cover a keypoint is labelled, in body heights. Far under it
+            lies outside of the box, which goes round what is seen.
+    """
+
+    people: tuple[int, ...]
+    covered: float
+    min_visible: float
+    guess_radius: float
+
+
+SCENES = dict(
+    plain=Scenes((6, 6, 5, 4, 3, 2, 2, 2), 0.4, 0.4, 0.04),
+    hard=Scenes((0, 0, 2, 4, 4, 4, 3, 3, 2, 2), 1.0, 0.25, 0.2),
+)
+
+
+def make_image(seed: int, number: int, scenes: str = 'plain') -> tuple[np.ndarray, list[dict]]:
     """Image (H, W, 3), BGR, and its COCO keypoint annotations without ids.
 
     Args:
         seed: of the set.
         number: of the image within the set.
+        scenes: a name in ``SCENES``.
     """
-    rng = np.random.default_rng((seed, number))
+    rng, chosen = np.random.default_rng((seed, number)), SCENES[scenes]
     canvas = draw_background(SHAPES[rng.integers(len(SHAPES))], rng)
-    wanted = rng.choice(np.arange(1, 9), p=np.array([6, 6, 5, 4, 3, 2, 2, 2]) / 30)
-    people = place_people(canvas, rng, wanted)
-    if rng.random() < 0.4:
+    weights = np.array(chosen.people)
+    wanted = rng.choice(np.arange(1, len(weights) + 1), p=weights / weights.sum())
+    people = place_people(canvas, rng, wanted, chosen.min_visible)
+    if rng.random() < chosen.covered:
         for _ in range(rng.integers(1, 4)):
             draw_clutter(canvas, rng, OBJECT, rng.uniform(0.1, 0.3) * min(canvas.owners.shape))
-    annotations = [annotate(canvas, *person) for person in people]
+    annotations = [annotate(canvas, *person, chosen.guess_radius) for person in people]
     return finish(canvas.image, rng), [a for a in annotations if a['area'] > 0]
 
 
-def place_people(canvas: Canvas, rng: np.random.Generator, wanted: int) -> list[tuple]:
+def place_people(
+    canvas: Canvas, rng: np.random.Generator, wanted: int, min_visible: float
+) -> list[tuple]:
     """Draw people, the farthest first: a person who stands nearer is larger and lower.
 
     Returns:
@@ -73,7 +99,7 @@ def place_people(canvas: Canvas, rng: np.random.Generator, wanted: int) -> list[
             owner = len(people) + 1
             trial = Canvas(*(layer.copy() for layer in canvas))
             draw_body(trial, body, project, size, owner, clothes)
-            if all_still_seen(canvas, trial, owner):
+            if all_still_seen(canvas, trial, owner, min_visible):
                 for layer, new in zip(canvas, trial, strict=True):
                     layer[:] = new
                 people.append((owner, project(body.keypoints), body.facing, size))
@@ -86,16 +112,21 @@ def project_points(points: np.ndarray, size: float, middle: np.ndarray) -> np.nd
     return np.asarray(points)[..., :2] * size + middle
 
 
-def all_still_seen(before: Canvas, after: Canvas, new_owner: int) -> bool:
+def all_still_seen(before: Canvas, after: Canvas, new_owner: int, min_visible: float) -> bool:
     """Whether nobody placed earlier loses too much, and the new person is in the picture."""
     for owner in range(1, new_owner):
-        if (after.owners == owner).sum() < MIN_VISIBLE * (before.owners == owner).sum():
+        if (after.owners == owner).sum() < min_visible * (before.owners == owner).sum():
             return False
     return (after.owners == new_owner).sum() > 150
 
 
 def annotate(
-    canvas: Canvas, owner: int, keypoints: np.ndarray, facing: np.ndarray, size: float
+    canvas: Canvas,
+    owner: int,
+    keypoints: np.ndarray,
+    facing: np.ndarray,
+    size: float,
+    guess_radius: float,
 ) -> dict:
     """COCO annotation of a person: box and area of what is seen, keypoints with visibility.
 
@@ -108,7 +139,7 @@ def annotate(
     for k, point in enumerate(np.round(keypoints, 2)):
         visibility = 0
         if k >= 5 or facing[k] > 0:
-            visibility = look_up(canvas, owner, point, PARTS_OF_KEYPOINT[k], GUESS_RADIUS * size)
+            visibility = look_up(canvas, owner, point, PARTS_OF_KEYPOINT[k], guess_radius * size)
         labels += [*point.tolist(), visibility] if visibility else [0, 0, 0]
     box = [0, 0, 0, 0]
     if len(rows):
@@ -137,10 +168,10 @@ def look_up(canvas: Canvas, owner: int, point: np.ndarray, parts: set[int], radi
     return int((canvas.owners[low[1] : high[1], low[0] : high[0]] == owner).any())
 
 
-def _write_image(number: int, seed: int, folder: Path) -> tuple[dict, list[dict]]:
+def _write_image(number: int, seed: int, scenes: str, folder: Path) -> tuple[dict, list[dict]]:
     """Make and write one image; its COCO records."""
     cv2.setNumThreads(1)
-    image, annotations = make_image(seed, number)
+    image, annotations = make_image(seed, number, scenes)
     name = f'{number:06d}.jpg'
     if not cv2.imwrite(str(folder / name), image, [cv2.IMWRITE_JPEG_QUALITY, 93]):
         raise OSError(f'could not write {folder / name}')
@@ -149,7 +180,12 @@ def _write_image(number: int, seed: int, folder: Path) -> tuple[dict, list[dict]
 
 
 def make_synthetic_set(
-    out: str, num_train: int, num_val: int, seed: int = 0, workers: int | None = None
+    out: str,
+    num_train: int,
+    num_val: int,
+    seed: int = 0,
+    workers: int | None = None,
+    scenes: str = 'plain',
 ) -> None:
     """Write ``OUT/images/*.jpg`` and ``OUT/annotations/{train,val}.json``, whole or not at all.
 
@@ -158,6 +194,7 @@ def make_synthetic_set(
         num_train, num_val: images of the two splits; the last ``num_val`` are held back.
         seed: the same seed gives the same bytes, whatever ``workers`` is.
         workers: processes; all cores by default.
+        scenes: a name in ``SCENES``.
 
     Raises:
         InputError: the folder exists or cannot be made.
@@ -172,7 +209,7 @@ def make_synthetic_set(
     except OSError as error:
         raise InputError(f'cannot make the folder {out}: {error.strerror}') from error
 
-    write = functools.partial(_write_image, seed=seed, folder=partial / 'images')
+    write = functools.partial(_write_image, seed=seed, scenes=scenes, folder=partial / 'images')
     numbers = range(1, num_train + num_val + 1)
     with multiprocessing.get_context('spawn').Pool(workers) as pool:
         records = list(
@@ -180,19 +217,19 @@ def make_synthetic_set(
                 pool.imap(write, numbers, chunksize=8), total=len(numbers), desc='synthetic images'
             )
         )
-    write_annotations(records[:num_train], partial / 'annotations/train.json', seed)
-    write_annotations(records[num_train:], partial / 'annotations/val.json', seed)
+    write_annotations(records[:num_train], partial / 'annotations/train.json', seed, scenes)
+    write_annotations(records[num_train:], partial / 'annotations/val.json', seed, scenes)
     os.replace(partial, out)
 
 
-def write_annotations(records: list[tuple], path: Path, seed: int) -> None:
+def write_annotations(records: list[tuple], path: Path, seed: int, scenes: str) -> None:
     """Write a COCO keypoint JSON of (image, annotations) records."""
     annotations = [dict(id=0, image_id=image['id'], **a) for image, found in records for a in found]
     for number, annotation in enumerate(annotations, 1):
         annotation['id'] = number
     person = dict(id=1, name='person', supercategory='person', keypoints=KEYPOINTS, skeleton=[])
     coco = dict(
-        info=dict(description=f'synthetic people, seed {seed}'),
+        info=dict(description=f'synthetic people, {scenes} scenes, seed {seed}'),
         licenses=[],
         images=[image for image, _ in records],
         annotations=annotations,
