@@ -12,7 +12,7 @@ from mmengine.dataset import Compose
 from mmpose.registry import DATASETS, MODELS
 
 ROOT = Path(__file__).resolve().parent.parent
-CONFIGS = sorted((ROOT / 'configs').glob('[!_]*/*.py'))
+CONFIGS = sorted((ROOT / 'configs').glob('[dk]*/*.py'))
 BASE = 'directpose_r50_fpn_8xb2-25e_coco-800x1333'
 LONG = 'directpose_r50_fpn_8xb4-100e_coco-800x1333'
 

@@ -1,16 +1,15 @@
 """Keypoint R-CNN through the same data, runner, metrics, demo and inferencers as DirectPose."""
 
-import copy
+import json
 import re
+import sys
 
 import numpy as np
 import pytest
 import torch
-from commands import ROOT
-from directpose.checks import check_config
+from commands import ROOT, load_tool, mim
 from directpose.inference import detect, load_model, read_image
 from mmengine.config import Config
-from mmengine.runner import Runner
 from mmpose.apis import MMPoseInferencer, inference_bottomup, init_model
 from mmpose.registry import DATASETS
 
@@ -18,46 +17,84 @@ CONFIG = ROOT / 'configs/keypoint_rcnn/keypoint-rcnn_tiny_1xb4-5e_synthetic-256x
 
 
 @pytest.fixture(scope='module')
-def trained(synthetic_set, tmp_path_factory):
-    """A work dir with the config, on the small set, and a checkpoint after one epoch."""
-    work_dir = tmp_path_factory.mktemp('keypoint_rcnn')
-    config = Config.fromfile(CONFIG)
-    for split in ('train', 'val', 'test'):
-        loader = config[f'{split}_dataloader']
-        loader.update(num_workers=0, persistent_workers=False)
-        loader.dataset.data_root = f'{synthetic_set}/'
-    for split in ('val', 'test'):
-        for metric in config[f'{split}_evaluator']:
-            metric.ann_file = f'{synthetic_set}/annotations/val.json'
-    config.merge_from_dict(
-        {
-            'work_dir': str(work_dir),
-            'experiment_name': re.sub(r'\W', '', str(work_dir)),
-            'train_cfg.max_epochs': 1,
-            'model.test_cfg.rcnn.score_thr': 0.0,
-            'model.test_cfg.rcnn.max_per_img': 5,
-        }
-    )
-    check_config(config, ('train', 'val', 'test'))
-    config.dump(work_dir / 'config.py')
-    runner = Runner.from_cfg(copy.deepcopy(config))
-    runner.train()
-    scores = {k: v.current() for k, v in runner.message_hub.log_scalars.items()}
-    return work_dir, scores
+def folder(synthetic_set, tmp_path_factory):
+    """A folder with a config that points the small model to the small set."""
+    folder = tmp_path_factory.mktemp('keypoint_rcnn')
+    loaders = [
+        f'{split}_dataloader = dict(num_workers=0, persistent_workers=False, '
+        f'dataset=dict(data_root="{synthetic_set}/"))'
+        for split in ('train', 'val', 'test')
+    ]
+    metrics = [
+        f'{split}_evaluator = [{{**m, "ann_file": "{synthetic_set}/annotations/val.json"}} '
+        f'for m in _base_.{split}_evaluator]'
+        for split in ('val', 'test')
+    ]
+    limits = 'model = dict(test_cfg=dict(rcnn=dict(score_thr=0.0, max_per_img=5)))'
+    lines = [f'_base_ = "{CONFIG}"', 'train_cfg = dict(max_epochs=1)', limits, *loaders, *metrics]
+    (folder / 'own.py').write_text('\n'.join(lines))
+    return folder
+
+
+@pytest.fixture(scope='module')
+def trained(folder):
+    """Its work dir, after an epoch by mim."""
+    mim('train', 'mmpose', 'own.py', '--gpus', 0, '--work-dir', 'work', cwd=folder)
+    return folder / 'work'
+
+
+def scalars(work_dir):
+    """All that was logged."""
+    (path,) = work_dir.glob('*/vis_data/scalars.json')
+    return {k: v for line in path.read_text().splitlines() for k, v in json.loads(line).items()}
 
 
 def test_training_and_both_metrics(trained):
-    work_dir, scores = trained
-    assert (work_dir / 'epoch_1.pth').exists()
+    assert (trained / 'epoch_1.pth').exists()
+    scores = scalars(trained)
     for name in ('loss_rpn_cls', 'loss_cls', 'loss_bbox', 'loss_keypoint'):
-        assert np.isfinite(scores[f'train/{name}']), name
-    assert scores['train/loss_keypoint'] < 9  # log(56 * 56) = 8.05 at first
-    assert 0 <= scores['val/coco/AP'] <= 1 and 0 <= scores['val/coco/bbox_mAP'] <= 1
+        assert np.isfinite(scores[name]), name
+    assert scores['loss_keypoint'] < 9  # log(56 * 56) = 8.05 at first
+    assert 0 <= scores['coco/AP'] <= 1 and 0 <= scores['coco/bbox_mAP'] <= 1
+
+
+def test_mim_test_agrees_with_the_validation(trained, folder):
+    arguments = ['-C', 'work/epoch_1.pth', '--gpus', 0, '--work-dir', 'tested']
+    printed = mim('test', 'mmpose', 'own.py', *arguments, cwd=folder)
+    expected = scalars(trained)
+    for name in ('AP', 'AR', 'bbox_mAP'):
+        assert float(re.search(rf'coco/{name}: (\S+)', printed)[1]) == pytest.approx(
+            expected[f'coco/{name}'], abs=1e-6
+        )
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        ('train_dataloader.dataset.ann_file=annotations/nowhere.json', 'cannot read'),
+        ('train_dataloader.dataset.data_prefix.img=nowhere/', '8 of 8 images cannot be used'),
+        ('model.roi_head.keypoint_head.num_keypoints=14', 'roi_head.keypoint_head.num_keypoints'),
+        ('model.metainfo.from_file=configs/_base_/datasets/ap10k.py', 'the model predicts'),
+        ('model.roi_head.bbox_head.num_classes=2', 'categor'),
+    ],
+)
+def test_train_tells_what_is_wrong(folder, monkeypatch, change, words):
+    arguments = [str(folder / 'own.py'), '--work-dir', str(folder / 'wrong')]
+    monkeypatch.setattr(sys, 'argv', ['train.py', *arguments, '--cfg-options', change])
+    with pytest.raises(SystemExit, match=words):
+        load_tool('train').main()
+
+
+def test_test_refuses_a_checkpoint_of_another_model(trained, folder, monkeypatch):
+    context = ROOT / 'configs/keypoint_rcnn/keypoint-rcnn_tiny-gcm_1xb4-5e_synthetic-256x320.py'
+    checkpoint = str(trained / 'epoch_1.pth')
+    monkeypatch.setattr(sys, 'argv', ['demo.py', str(context), checkpoint, str(folder)])
+    with pytest.raises(SystemExit, match='is of another model or skeleton'):
+        load_tool('demo').main()
 
 
 def test_demo_and_inferencer_find_the_same(trained, synthetic_set):
-    work_dir, _ = trained
-    config, checkpoint = str(work_dir / 'config.py'), str(work_dir / 'epoch_1.pth')
+    config, checkpoint = str(trained / 'own.py'), str(trained / 'epoch_1.pth')
     path = str(synthetic_set / 'images/000001.jpg')
     plain = inference_bottomup(init_model(config, checkpoint, device='cpu'), path)[0]
     expected = plain.pred_instances

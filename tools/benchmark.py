@@ -33,7 +33,8 @@ from directpose.benchmark.detectors import candidates_from, find_threshold
 from directpose.benchmark.measure import Device, measure
 from directpose.checks import check_work_dir
 from directpose.errors import InputError, exit_on_input_error
-from directpose.inference import default_device, write_json
+from directpose.files import write_json
+from directpose.inference import default_device
 
 
 def parse_args(argv=None):

@@ -4,11 +4,11 @@ python tools/coco_subset.py SRC DST --where annotation_source=coco,coco_joined
 """
 
 import argparse
-import json
 import os
 
 from directpose.checks import read_json
 from directpose.errors import InputError, exit_on_input_error
+from directpose.files import write_json
 
 
 def parse_args(argv=None):
@@ -35,9 +35,7 @@ def main(argv=None):
     ids = {image['id'] for image in images}
     annotations = [a for a in coco['annotations'] if a['image_id'] in ids]
     os.makedirs(os.path.dirname(args.dst) or '.', exist_ok=True)
-    with open(f'{args.dst}.partial', 'w', encoding='utf-8') as file:
-        json.dump({**coco, 'images': images, 'annotations': annotations}, file)
-    os.replace(f'{args.dst}.partial', args.dst)
+    write_json({**coco, 'images': images, 'annotations': annotations}, args.dst)
     print(f'{len(images)} images and {len(annotations)} annotations are in {args.dst}')
 
 

@@ -19,6 +19,7 @@ import mmcv
 import numpy as np
 from directpose.checks import check_work_dir, count_classes
 from directpose.errors import InputError, exit_on_input_error
+from directpose.files import write_json
 from directpose.inference import (
     build_visualizer,
     coco_annotations,
@@ -29,7 +30,6 @@ from directpose.inference import (
     find_inputs,
     load_model,
     read_image,
-    write_json,
 )
 from directpose.video import (
     PeopleTracker,

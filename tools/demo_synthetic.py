@@ -9,10 +9,8 @@ AR, and pictures with the ground truth at the left and the predictions at the ri
 import argparse
 import os
 import os.path as osp
-import re
 import shutil
-import subprocess
-import sys
+from pathlib import Path
 
 import cv2
 import mmengine
@@ -21,12 +19,13 @@ from directpose.checks import check_work_dir
 from directpose.datasets.synthetic import make_synthetic_set
 from directpose.errors import InputError, exit_on_input_error
 from directpose.inference import build_visualizer, default_device, draw, load_model
+from directpose.run_tool import run_tool
 from mmengine.dataset import pseudo_collate
 from mmpose.registry import DATASETS
 from tqdm import tqdm
 
-ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
-CONFIG = osp.join(ROOT, 'configs/directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py')
+TOOLS = Path(__file__).resolve().parent
+CONFIG = str(TOOLS.parent / 'configs/directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py')
 METRICS = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR')
 
 
@@ -38,25 +37,6 @@ def parse_args(argv=None):
     parser.add_argument('--seed', type=int, default=0, help='of the set and of the training')
     parser.add_argument('--pictures', type=int, default=16, help='pictures to draw')
     return parser.parse_args(argv)
-
-
-def run_tool(name: str, log_file: str, *args: str) -> None:
-    """Run a tool of this folder: its progress is shown, all that it prints is in the log.
-
-    Raises:
-        InputError: it failed; its last line says why.
-    """
-    command = [sys.executable, '-W', 'ignore', osp.join(ROOT, 'tools', name), *args]
-    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    line = ''
-    with open(log_file, 'w', encoding='utf-8') as log, subprocess.Popen(command, **pipes) as tool:
-        for line in tool.stdout:
-            log.write(line)
-            progress = re.search(r'Epoch\((train|val|test)\).*?(eta: \S+|coco/AP: \S+)', line)
-            if progress:
-                print(re.sub(r'\s*(base_)?lr: \S+', '', progress[0]), flush=True)
-    if tool.returncode:
-        raise InputError(f'tools/{name} failed ({line.strip()}); see {log_file}')
 
 
 def data_options(data_root: str) -> list[str]:
@@ -122,8 +102,8 @@ def main(argv=None):
 
     work_dir, options = osp.join(out, 'train'), data_options(data_root)
     run_tool(
-        'train.py',
-        osp.join(out, 'train.log'),
+        TOOLS / 'train.py',
+        Path(out, 'train.log'),
         CONFIG,
         '--work-dir',
         work_dir,
@@ -137,8 +117,8 @@ def main(argv=None):
     checkpoint, metrics_file = osp.join(out, 'checkpoint.pth'), osp.join(out, 'metrics.json')
     shutil.copyfile(last, checkpoint)
     run_tool(
-        'test.py',
-        osp.join(out, 'test.log'),
+        TOOLS / 'test.py',
+        Path(out, 'test.log'),
         CONFIG,
         checkpoint,
         '--work-dir',

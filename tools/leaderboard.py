@@ -19,6 +19,7 @@ import re
 import matplotlib
 from directpose.checks import check_work_dir
 from directpose.errors import InputError, exit_on_input_error
+from directpose.files import replacing, write_text
 from directpose.leaderboard import (
     Row,
     add_latencies,
@@ -121,13 +122,6 @@ def as_csv(table: list[list[str]]) -> str:
     return text.getvalue()
 
 
-def write(text: str, path: str) -> None:
-    """Write a text file, whole or not at all."""
-    with open(f'{path}.partial', 'w', encoding='utf-8') as file:
-        file.write(text)
-    os.replace(f'{path}.partial', path)
-
-
 def plot(rows: list[Row], caption: str, path: str) -> None:
     """AP over latency: published numbers hollow, measured ones filled."""
     figure, axes = plt.subplots(figsize=(7, 4.5))
@@ -155,9 +149,9 @@ def plot(rows: list[Row], caption: str, path: str) -> None:
     low, high = axes.get_xlim()
     axes.set_xlim(low, high**1.08)  # for the labels
     figure.tight_layout()
-    figure.savefig(f'{path}.partial.png', dpi=130)
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=130)
     plt.close(figure)
-    os.replace(f'{path}.partial.png', path)
 
 
 def notes(args: argparse.Namespace, headers: list[dict]) -> list[str]:
@@ -213,8 +207,8 @@ def main(argv=None):
 
     table = as_table(rows)
     text = '\n\n'.join([as_markdown(table), *notes(args, headers)])
-    write(text + '\n', osp.join(args.out, 'leaderboard.md'))
-    write(as_csv(table), osp.join(args.out, 'leaderboard.csv'))
+    write_text(text + '\n', osp.join(args.out, 'leaderboard.md'))
+    write_text(as_csv(table), osp.join(args.out, 'leaderboard.csv'))
     written = 'leaderboard.md, leaderboard.csv'
     if any(row.ms is not None and (row.published or row.measured) for row in rows):
         caption = ', '.join(f'{h["hardware"]}, {h["threads"]} threads' for h in headers[:1])

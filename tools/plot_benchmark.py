@@ -13,6 +13,7 @@ import matplotlib
 import numpy as np
 from directpose.checks import check_work_dir, read_json
 from directpose.errors import InputError, exit_on_input_error
+from directpose.files import replacing
 
 matplotlib.use('agg')
 from matplotlib import pyplot as plt
@@ -72,9 +73,8 @@ def main(argv=None):
     for axes, path in zip(panels[0], args.files, strict=True):
         draw_panel(axes, path)
     figure.tight_layout()
-    partial = f'{args.out}.partial.png'
-    figure.savefig(partial, dpi=130)
-    os.replace(partial, args.out)
+    with replacing(args.out) as partial:
+        figure.savefig(partial, dpi=130)
     print(f'written to {args.out}')
 
 

@@ -21,7 +21,7 @@ from directpose.checks import (
     read_config,
 )
 from directpose.errors import InputError, exit_on_input_error
-from directpose.inference import write_json
+from directpose.files import write_json
 from directpose.mmpose_tools import load_mmpose_tool
 from directpose.skeleton import read_skeleton
 from mmengine.config import Config

@@ -1,7 +1,6 @@
 """Images in, pictures and COCO-format JSON out."""
 
 import glob
-import json
 import os
 import os.path as osp
 from collections.abc import Iterable
@@ -155,13 +154,6 @@ def coco_annotations(people: InstanceData, image_id: int) -> list[dict]:
             people.labels, keypoints, boxes, people.bbox_scores, strict=True
         )
     ]
-
-
-def write_json(content, path: str) -> None:
-    """Write a JSON file, whole or not at all."""
-    with open(f'{path}.partial', 'w', encoding='utf-8') as file:
-        json.dump(content, file)
-    os.replace(f'{path}.partial', path)
 
 
 def default_device() -> str:

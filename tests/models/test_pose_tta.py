@@ -72,24 +72,41 @@ def test_nobody_at_all():
     assert merge_passes([nobody, one], 0.6).keypoints.tolist() == one.keypoints.tolist()
 
 
-@pytest.fixture(scope='module')
-def model(root):
-    """A small model of random weights that finds people everywhere."""
-    config = Config.fromfile(
-        root / 'configs/directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py'
-    )
-    multi_scale = Config.fromfile(
-        root / 'configs/directpose/directpose_r50_fpn_8xb4-100e_coco-800x1333_ms-test.py'
-    )
+def random_directpose(config):
+    """A DirectPose of random weights that finds people everywhere."""
     config.model.test_cfg.score_thr = 0.0
-    config.tta_model = multi_scale.tta_model
-    config.tta_pipeline = multi_scale.tta_pipeline
-    config.tta_model.iou_thr = config.model.test_cfg.iou_thr
-    torch.manual_seed(0)
     model = MODELS.build(config.model).eval()
     for module in model.bbox_head.modules():  # else all scores are alike
         if isinstance(module, torch.nn.Conv2d):
             torch.nn.init.normal_(module.weight, std=0.1)
+    return model, config.model.test_cfg.iou_thr
+
+
+def random_keypoint_rcnn(config):
+    """A Keypoint R-CNN of random weights that finds people everywhere."""
+    config.model.test_cfg.rcnn.score_thr = 0.0
+    return MODELS.build(config.model).eval(), config.model.test_cfg.rcnn.nms.iou_threshold
+
+
+@pytest.fixture(
+    scope='module',
+    params=[
+        ('directpose', 'r50_fpn_8xb4-100e_coco-800x1333_ms-test', random_directpose),
+        ('keypoint-rcnn', 'r50_fpn_8xb2-3x_coco-800x1333_flip-test', random_keypoint_rcnn),
+        ('keypoint-rcnn', 'r50_fpn_gcm_8xb2-3x_coco-800x1333_flip-test', random_keypoint_rcnn),
+    ],
+    ids=['DirectPose', 'Keypoint R-CNN', 'Keypoint R-CNN with context'],
+)
+def model(root, request):
+    """A small model with the augmentation of a config of full size."""
+    name, augmented, build = request.param
+    folder = root / 'configs' / name.replace('-', '_')
+    part = '-gcm' if 'gcm' in augmented else ''
+    config = Config.fromfile(folder / f'{name}_tiny{part}_1xb4-5e_synthetic-256x320.py')
+    tta = Config.fromfile(folder / f'{name}_{augmented}.py')
+    config.tta_model, config.tta_pipeline = tta.tta_model, tta.tta_pipeline
+    torch.manual_seed(0)
+    model, config.tta_model.iou_thr = build(config)
     model.cfg, model.dataset_meta = config, None
     return model
 

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import os.path as osp
 import zipfile
 from collections import Counter
@@ -14,6 +13,7 @@ from mmengine.logging import MMLogger
 from mmpose.registry import METRICS
 
 from ..errors import InputError
+from ..files import replacing, write_text
 
 MAX_PEOPLE = 20  # of an image; the server reads no more
 NUM_KEYPOINTS = 17
@@ -62,12 +62,13 @@ class CocoSubmission(BaseMetric):
         if problem:
             raise InputError(f'{self.path} was not written: {problem}')
         zip_path = f'{osp.splitext(self.path)[0]}.zip'
-        with open(f'{self.path}.partial', 'w', encoding='utf-8') as file:
-            json.dump(entries, file)
-        with zipfile.ZipFile(f'{zip_path}.partial', 'w', zipfile.ZIP_DEFLATED) as archive:
-            archive.write(f'{self.path}.partial', osp.basename(self.path))
-        for path in (self.path, zip_path):
-            os.replace(f'{path}.partial', path)
+        text = json.dumps(entries)
+        write_text(text, self.path)
+        with (
+            replacing(zip_path) as partial,
+            zipfile.ZipFile(partial, 'w', zipfile.ZIP_DEFLATED) as archive,
+        ):
+            archive.writestr(osp.basename(self.path), text)
         MMLogger.get_current_instance().info(f'submission: {self.path} and {zip_path}')
         return dict(images=len(image_ids), people=len(entries))
 

@@ -1,0 +1,84 @@
+_base_ = [
+    'mmpose::body_2d_keypoint/yoloxpose/coco/'
+    'yoloxpose_tiny_4xb64-300e_coco-416.py'
+]
+
+# mmpose's recipe scaled down, for comparison with the other small models: from random weights, for
+# images of about 256 pixels, without flip, since left and right limbs differ in colour.
+input_size = (320, 320)
+codec = {**_base_.codec, 'input_size': input_size}
+model = dict(
+    data_preprocessor=dict(batch_augments=[
+        dict(
+            type='BatchSyncRandomResize',
+            random_size_range=(256, 384),
+            size_divisor=32,
+            interval=1)
+    ]),
+    backbone=dict(init_cfg=None))
+
+# data
+data_root = 'work_dirs/demo/data/'
+load, mosaic, affine, colour, flip, *labels = _base_.train_pipeline_stage1
+mosaic = {**mosaic, 'img_scale': input_size}
+affine = {**affine, 'input_size': input_size}
+clean, target, pack = labels
+target = {**target, 'encoder': codec}
+train_pipeline_stage1 = [load, mosaic, affine, colour, clean, target, pack]
+load, affine, colour, flip, *labels = _base_.train_pipeline_stage2
+affine = {**affine, 'input_size': input_size}
+train_pipeline_stage2 = [load, affine, colour, clean, target, pack]
+load, resize, pack = _base_.val_pipeline
+val_pipeline = [load, {**resize, 'input_size': input_size}, pack]
+del load, mosaic, affine, colour, flip, labels, clean, target, pack, resize
+train_dataloader = dict(
+    batch_size=4,
+    num_workers=1,
+    dataset=dict(
+        data_root=data_root,
+        ann_file='annotations/train.json',
+        data_prefix=dict(img='images/'),
+        pipeline=train_pipeline_stage1))
+val_dataloader = dict(
+    num_workers=1,
+    dataset=dict(
+        data_root=data_root,
+        ann_file='annotations/val.json',
+        data_prefix=dict(img='images/'),
+        pipeline=val_pipeline))
+test_dataloader = val_dataloader
+val_evaluator = dict(ann_file=data_root + 'annotations/val.json')
+test_evaluator = val_evaluator
+
+# schedule: the learning rate for the smaller batch by its square root
+max_epochs = 5
+train_cfg = dict(max_epochs=max_epochs, val_interval=1, dynamic_intervals=None)
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
+param_scheduler = [
+    dict(
+        type='QuadraticWarmupLR',
+        by_epoch=True,
+        begin=0,
+        end=1,
+        convert_to_iter_based=True),
+    dict(
+        type='CosineAnnealingLR',
+        eta_min=5e-5,
+        begin=1,
+        T_max=max_epochs,
+        end=max_epochs,
+        by_epoch=True,
+        convert_to_iter_based=True),
+]
+default_hooks = dict(checkpoint=dict(interval=1, save_best='coco/AP'))
+mode, sync, ema = _base_.custom_hooks
+custom_hooks = [
+    {
+        **mode, 'num_last_epochs': 1,
+        'new_train_pipeline': train_pipeline_stage2
+    }, {
+        **ema, 'momentum': 0.002
+    }
+]
+del mode, sync, ema
+auto_scale_lr = dict(base_batch_size=4)

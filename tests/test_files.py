@@ -1,0 +1,15 @@
+"""Files are whole or not there."""
+
+import pytest
+from directpose.files import replacing, write_json
+
+
+def test_old_file_stays_if_writing_fails(tmp_path):
+    path = tmp_path / 'results.json'
+    write_json([1], path)
+    with pytest.raises(OSError, match='No space left'), replacing(path) as partial:
+        with open(partial, 'w') as file:
+            file.write('half')
+        raise OSError(28, 'No space left on device')
+    assert path.read_text() == '[1]'
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,120 @@
+"""Train variants of a model with several seeds: mean and spread of their AP, as table and plot.
+
+    python tools/ablation.py BASELINE CONFIG … [--seeds 0 1 2] [--work-dir work_dirs/ablation]
+
+One training runs at a time, the first seed of every config before the second of any. Call it again
+after an interruption: what is finished is not repeated, what was begun goes on from its last epoch.
+Each run's last checkpoint is tested, not its best. Leaves in the folder: NAME/seed_N/metrics.json,
+ablation.md and ablation.png, and ablation.json with every number.
+"""
+
+import argparse
+import itertools
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from directpose.checks import check_config, check_work_dir, read_config, read_json
+from directpose.errors import InputError, exit_on_input_error
+from directpose.files import replacing, write_json, write_text
+from directpose.run_tool import run_tool
+
+matplotlib.use('agg')
+from matplotlib import pyplot as plt
+
+TOOLS = Path(__file__).resolve().parent
+METRICS = {
+    'coco/AP': 'AP',
+    'coco/AP .5': 'AP50',
+    'coco/AP .75': 'AP75',
+    'coco/AP (M)': 'AP (M)',
+    'coco/AP (L)': 'AP (L)',
+    'coco/bbox_mAP': 'box AP',
+}
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('configs', nargs='+', help='of the models; the first is the baseline')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
+    parser.add_argument('--work-dir', default='work_dirs/ablation', help='folder to write to')
+    return parser.parse_args(argv)
+
+
+def run(config: Path, seed: int, folder: Path) -> dict[str, float]:
+    """Metrics of a training with a seed; it is run unless they are there."""
+    metrics = folder / 'metrics.json'
+    if not metrics.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        label = f'{config.stem}, seed {seed}: '
+        common = ['--work-dir', str(folder), '--cfg-options', f'randomness.seed={seed}']
+        log = folder / 'log.txt'
+        run_tool(TOOLS / 'train.py', log, str(config), '--resume', *common, prefix=label)
+        checkpoint = (folder / 'last_checkpoint').read_text(encoding='utf-8').strip()
+        found = folder / 'metrics.part.json'
+        arguments = [str(config), checkpoint, '--out', str(found), *common]
+        run_tool(TOOLS / 'test.py', log, *arguments, prefix=label)
+        found.replace(metrics)
+    return read_json(str(metrics))
+
+
+def plus_minus(values: list[float]) -> str:
+    """Mean and standard deviation (of a sample) of some values."""
+    spread = f' ± {np.std(values, ddof=1):.3f}' if len(values) > 1 else ''
+    return f'{np.mean(values):.3f}{spread}'
+
+
+def make_table(results: dict[str, list[dict]]) -> str:
+    """Markdown table of configs; the gain is that of AP over the baseline with the same seed."""
+    baseline = [m['coco/AP'] for m in next(iter(results.values()))]
+    names = {key: name for key, name in METRICS.items() if key in next(iter(results.values()))[0]}
+    rows = [['config', 'runs', *names.values(), 'gain'], ['---'] * (len(names) + 3)]
+    for config, found in results.items():
+        gains = [m['coco/AP'] - base for m, base in zip(found, baseline, strict=True)]
+        cells = [plus_minus([m[key] for m in found]) for key in names]
+        rows.append([config, str(len(found)), *cells, plus_minus(gains)])
+    return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in rows) + '\n'
+
+
+def draw_plot(results: dict[str, list[dict]], path: Path) -> None:
+    """A point for each run, a line at the mean of each config."""
+    figure, axes = plt.subplots(figsize=(7, 1.2 + 0.5 * len(results)), layout='constrained')
+    for row, found in enumerate(results.values()):
+        values = [m['coco/AP'] for m in found]
+        axes.plot(values, [row] * len(values), 'o', color='tab:blue', alpha=0.6)
+        axes.plot([np.mean(values)] * 2, [row - 0.3, row + 0.3], color='tab:blue')
+    axes.set(xlabel='keypoint AP; a point for each seed, a line at the mean')
+    axes.set_yticks(range(len(results)), list(results))
+    axes.invert_yaxis()
+    axes.grid(axis='x', alpha=0.3)
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=130)
+    plt.close(figure)
+
+
+@exit_on_input_error
+def main(argv=None):
+    args = parse_args(argv)
+    check_work_dir(args.work_dir, '--work-dir')
+    configs, folder = [Path(config) for config in args.configs], Path(args.work_dir)
+    if len({config.stem for config in configs}) < len(configs):
+        raise InputError('two configs have the same name; each needs a folder of its own')
+    for config in configs:
+        cfg = read_config(str(config))
+        cfg.work_dir = args.work_dir
+        check_config(cfg, ('train', 'val', 'test'))
+    results = {config.stem: [] for config in configs}
+    for seed, config in itertools.product(args.seeds, configs):
+        where = folder / config.stem / f'seed_{seed}'
+        results[config.stem].append(run(config, seed, where))
+    table = make_table(results)
+    write_text(table, folder / 'ablation.md')
+    draw_plot(results, folder / 'ablation.png')
+    write_json(dict(seeds=args.seeds, results=results), str(folder / 'ablation.json'))
+    print(f'\n{table}\nplot and numbers are in {folder}')
+
+
+if __name__ == '__main__':
+    main()
