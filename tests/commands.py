@@ -1,9 +1,12 @@
 """Commands as a user types them."""
 
+import contextlib
 import importlib.util
+import io
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = 'configs/directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py'
@@ -33,6 +36,21 @@ def load_tool(name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def call(name, *args):
+    """Run one of our tools in this process, much faster than as a command; otherwise like it."""
+    printed, status = io.StringIO(), 0
+    with (
+        mock.patch.object(sys, 'argv', [f'tools/{name}.py', *map(str, args)]),
+        contextlib.redirect_stdout(printed),
+    ):
+        try:
+            load_tool(name).main()
+        except SystemExit as error:
+            status = error.code
+    message = f'{status}\n' if isinstance(status, str) else ''
+    return subprocess.CompletedProcess(args, 1 if message else status, printed.getvalue(), message)
 
 
 def data_options(data_root):

@@ -1,8 +1,6 @@
 """tools/convert.py: the same numbers from converted weights, and a list where they do not fit."""
 
 import json
-import subprocess
-import sys
 import zlib
 
 import mmdet
@@ -10,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from builders import build_head, people, sample_of
+from commands import call
 from directpose.convert import from_gluoncv
 from directpose.models.directpose.pyramid import Locations
 from mmengine.config import Config
@@ -22,11 +21,6 @@ GLUONCV_CONFIG = 'configs/directpose/directpose_r50-blur_fpn_gluoncv_coco-800x13
 GLUONCV_SHAPES = 'golden/gluoncv_directpose_resnet50_lpf_fpn_state_dict.json'
 GLUONCV_OUTPUTS = 'golden/gluoncv_r50_lpf_full.npz'
 FCOS = '.mim/configs/fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py'
-
-
-def run(root, *args):
-    command = [sys.executable, '-W', 'ignore', str(root / 'tools/convert.py'), *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True)
 
 
 def rule_weight(name, shape):
@@ -56,7 +50,7 @@ def gluoncv_weights(shared):
 def converted(root, gluoncv_weights, tmp_path_factory):
     folder = tmp_path_factory.mktemp('gluoncv')
     torch.save(gluoncv_weights, folder / 'src.pth')
-    result = run(root, 'gluoncv', folder / 'src.pth', folder / 'dst.pth')
+    result = call('convert', 'gluoncv', folder / 'src.pth', folder / 'dst.pth')
     assert result.returncode == 0, result.stderr
     assert '318 taken' in result.stdout
     return folder / 'dst.pth'
@@ -130,7 +124,7 @@ def test_all_that_does_not_fit_is_listed(root, gluoncv_weights, tmp_path):
     weights[f'{head}locator.bias'] = torch.zeros(5)
     weights['surplus.weight'] = torch.zeros(1)
     torch.save(weights, tmp_path / 'src.pth')
-    result = run(root, 'gluoncv', tmp_path / 'src.pth', tmp_path / 'dst.pth')
+    result = call('convert', 'gluoncv', tmp_path / 'src.pth', tmp_path / 'dst.pth')
     assert result.returncode == 1 and 'Traceback' not in result.stderr
     assert '3 weights of' in result.stderr
     for line in (
@@ -144,9 +138,9 @@ def test_all_that_does_not_fit_is_listed(root, gluoncv_weights, tmp_path):
 
 def test_what_is_no_checkpoint_is_refused(root, tmp_path):
     (tmp_path / 'src.pth').write_bytes(b'no checkpoint')
-    result = run(root, 'fcos', tmp_path / 'src.pth', tmp_path / 'dst.pth')
+    result = call('convert', 'fcos', tmp_path / 'src.pth', tmp_path / 'dst.pth')
     assert result.returncode == 1 and 'not a checkpoint of plain weights' in result.stderr
-    result = run(root, 'fcos', tmp_path / 'nowhere.pth', tmp_path / 'dst.pth')
+    result = call('convert', 'fcos', tmp_path / 'nowhere.pth', tmp_path / 'dst.pth')
     assert result.returncode == 1 and 'cannot read the checkpoint' in result.stderr
     assert not (tmp_path / 'dst.pth').exists()
 
@@ -170,7 +164,7 @@ def save(path, fcos, text):
 def test_fcos_gives_the_same_scores(root, fcos, tmp_path):
     model, text = fcos
     save(tmp_path / 'fcos.pth', model, text)
-    result = run(root, 'fcos', tmp_path / 'fcos.pth', tmp_path / 'dst.pth')
+    result = call('convert', 'fcos', tmp_path / 'fcos.pth', tmp_path / 'dst.pth')
     assert result.returncode == 0, result.stderr
     for part in ('kpt_tower', 'kpt_predictor', 'heatmap_head'):
         line = next(line for line in result.stdout.splitlines() if part in line)
@@ -200,7 +194,7 @@ def test_fcos_parts_that_are_of_no_use(root, fcos, tmp_path):
         f"_base_ = '{base}'\nmodel = dict(bbox_head=dict(loss_bbox=dict(type='mmdet.GIoULoss')))\n"
     )
     arguments = ('fcos', tmp_path / 'fcos.pth', tmp_path / 'dst.pth', '--config', config)
-    result = run(root, *arguments)
+    result = call('convert', *arguments)
     assert result.returncode == 0, result.stderr
     taken = torch.load(tmp_path / 'dst.pth', weights_only=True)['state_dict']
     assert 'bbox_head.bbox_tower.3.gn.weight' in taken
@@ -211,12 +205,12 @@ def test_fcos_parts_that_are_of_no_use(root, fcos, tmp_path):
     text_in_strides = text.replace('num_classes=80', 'norm_on_bbox=True')
     checkpoint = dict(state_dict=scaled, meta=dict(cfg=text_in_strides))
     torch.save(checkpoint, tmp_path / 'fcos.pth')
-    assert run(root, *arguments).returncode == 0
+    assert call('convert', *arguments).returncode == 0
     taken = torch.load(tmp_path / 'dst.pth', weights_only=True)['state_dict']
     expected = 3 * model.bbox_head.conv_reg.weight
     torch.testing.assert_close(taken['bbox_head.conv_bbox.weight'], expected)
     assert 'bbox_head.conv_centerness.weight' in taken
 
     save(tmp_path / 'fcos.pth', model, text.replace("style='caffe'", "style='pytorch'"))
-    result = run(root, *arguments)
+    result = call('convert', *arguments)
     assert result.returncode == 1 and "of style 'pytorch'" in result.stderr
