@@ -3,34 +3,38 @@ _base_ = [
     'yoloxpose_tiny_4xb64-300e_coco-416.py'
 ]
 
-# mmpose's recipe scaled down, for comparison with the other small models: from random weights, for
-# images of about 256 pixels, without flip, since left and right limbs differ in colour.
-input_size = (320, 320)
+# mmpose's recipe scaled down, for comparison with the other small models: fewer channels, random
+# weights, images of about 256 pixels, no flip, since left and right limbs differ in colour.
+input_size = (288, 288)
+widen_factor = 0.25
 codec = {**_base_.codec, 'input_size': input_size}
 model = dict(
     data_preprocessor=dict(batch_augments=[
         dict(
             type='BatchSyncRandomResize',
-            random_size_range=(256, 384),
+            random_size_range=(224, 352),
             size_divisor=32,
             interval=1)
     ]),
-    backbone=dict(init_cfg=None))
+    backbone=dict(widen_factor=widen_factor, init_cfg=None),
+    neck=dict(in_channels=[64, 128, 256], out_channels=64),
+    head=dict(head_module_cfg=dict(widen_factor=widen_factor)))
 
 # data
 data_root = 'work_dirs/demo/data/'
-load, mosaic, affine, colour, flip, *labels = _base_.train_pipeline_stage1
+load, mosaic, affine, colour, *_ = _base_.train_pipeline_stage1
 mosaic = {**mosaic, 'img_scale': input_size}
 affine = {**affine, 'input_size': input_size}
-clean, target, pack = labels
+# mmpose 1.3.2's PackPoseInputs does not take the arguments of stage 1.
+*_, clean, target, pack = _base_.train_pipeline_stage2
 target = {**target, 'encoder': codec}
 train_pipeline_stage1 = [load, mosaic, affine, colour, clean, target, pack]
-load, affine, colour, flip, *labels = _base_.train_pipeline_stage2
+load, affine, colour, *_ = _base_.train_pipeline_stage2
 affine = {**affine, 'input_size': input_size}
 train_pipeline_stage2 = [load, affine, colour, clean, target, pack]
 load, resize, pack = _base_.val_pipeline
 val_pipeline = [load, {**resize, 'input_size': input_size}, pack]
-del load, mosaic, affine, colour, flip, labels, clean, target, pack, resize
+del load, mosaic, affine, colour, clean, target, pack, resize, _
 train_dataloader = dict(
     batch_size=4,
     num_workers=1,
@@ -70,7 +74,7 @@ param_scheduler = [
         by_epoch=True,
         convert_to_iter_based=True),
 ]
-default_hooks = dict(checkpoint=dict(interval=1, save_best='coco/AP'))
+default_hooks = dict(checkpoint=dict(interval=1, save_best='coco/AP', rule='greater'))
 mode, sync, ema = _base_.custom_hooks
 custom_hooks = [
     {
