@@ -45,9 +45,8 @@ class RelativeSelfAttention(nn.Module):
             part.unflatten(1, (self.num_heads, -1)).flatten(3).transpose(2, 3)  # (N, H, S * S, D)
             for part in (*self.to_qk(x).chunk(2, 1), self.to_v(x))
         )
-        query = query * query.shape[-1] ** -0.5
         attended = F.scaled_dot_product_attention(
-            query, key, value, attn_mask=self.position_logits(query), scale=1.0
+            query, key, value, attn_mask=self.position_logits(query)
         )
         return attended.transpose(2, 3).flatten(1, 2).unflatten(2, x.shape[-2:])
 
@@ -55,12 +54,17 @@ class RelativeSelfAttention(nn.Module):
         """The part of the logits that depends on the relative place: (N, H, S * S, S * S).
 
         Args:
-            query (N, H, S * S, D): scaled.
+            query (N, H, S * S, D): not scaled.
         """
         size = self.grid_size
         grid = query.unflatten(2, (size, size))  # (N, H, y, x, D)
-        rows = torch.einsum('nhyxd,yvd->nhyxv', grid, self.rel_height[self.relative])
-        columns = torch.einsum('nhyxd,xud->nhyxu', grid, self.rel_width[self.relative])
+        # The tables are scaled in the place of the queries, which are many more.
+        height, width = (
+            table[self.relative] * query.shape[-1] ** -0.5
+            for table in (self.rel_height, self.rel_width)
+        )
+        rows = torch.einsum('nhyxd,yvd->nhyxv', grid, height)
+        columns = torch.einsum('nhyxd,xud->nhyxu', grid, width)
         return (rows[..., :, None] + columns[..., None, :]).flatten(4).flatten(2, 3)
 
 
@@ -98,5 +102,6 @@ class GlobalContextModule(BaseModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, S, S) -> (N, C, S, S)."""
-        x = x + self.attention(self.norm1(x).relu())
-        return x + self.conv(self.norm2(x).relu())
+        # In place where no gradient needs the values: this is bound by memory.
+        x = x + self.attention(self.norm1(x).relu_())
+        return self.conv(self.norm2(x).relu_()).add_(x)
