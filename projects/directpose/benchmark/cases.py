@@ -108,11 +108,13 @@ def build(
         InputError: it is no detector.
     """
     cfg = load_config(name, person_only=not checkpoint)
-    torch.manual_seed(0)
     MMLogger.get_instance('benchmark', log_level='ERROR')  # else each weight's origin is told
     with scope_of(cfg):
         model = MODELS.build(cfg.model)
         if not checkpoint:
+            # After the building, so that the parts that models have in common are alike: the
+            # proposals of random weights decide on the cost of a second stage.
+            torch.manual_seed(0)
             model.init_weights()
     if checkpoint:
         check_checkpoint(checkpoint, model)
