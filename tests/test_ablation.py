@@ -77,13 +77,30 @@ def test_what_is_finished_is_not_repeated(tool, configs, tmp_path):
     assert '| base | 2 |' in (tmp_path / 'out/ablation.md').read_text()
 
 
+def test_results_of_an_older_config_are_refused(tool, configs, tmp_path):
+    arguments = [*configs, '--work-dir', str(tmp_path / 'out'), '--seeds', '0']
+    tool.main(arguments)
+    with open(configs[0], 'a') as file:
+        file.write('train_cfg = dict(max_epochs=7)\n')
+    with pytest.raises(SystemExit, match=r'another version of .*base\.py'):
+        tool.main(arguments)
+
+
+def test_metrics_that_not_every_config_has(tool):
+    plain = {'coco/AP': 0.5}
+    table = tool.make_table(dict(base=[plain | {'coco/bbox_mAP': 0.4}], other=[plain]))
+    assert '| AP | box AP | gain |' in table and '| 0.500 | – | 0.000 |' in table
+
+
 def test_bad_configs_are_told_before_any_training(tool, configs, tmp_path):
     broken = tmp_path / 'broken.py'
     broken.write_text(
         f'_base_ = "{configs[0]}"\ntrain_dataloader = dict(dataset=dict(ann_file="x"))\n'
     )
-    with pytest.raises(SystemExit, match='x'):
+    with pytest.raises(SystemExit, match=r'cannot read .*x \('):
         tool.main([*configs, str(broken), '--work-dir', str(tmp_path / 'out')])
     with pytest.raises(SystemExit, match='same name'):
         tool.main([configs[0], configs[0], '--work-dir', str(tmp_path / 'out')])
+    with pytest.raises(SystemExit, match='give each seed once'):
+        tool.main([*configs, '--seeds', '1', '1', '--work-dir', str(tmp_path / 'out')])
     assert not tool.runs

@@ -110,7 +110,7 @@ def test_two_stages_beside_one(benchmark, root, tmp_path):
     one, two = run(benchmark, root, tmp_path / 'out.json', *arguments)['rows']
     assert one['candidates'] == two['candidates'] == 12
     assert 0 < two['detections'] <= 12 and 0 < one['detections'] <= 12
-    parts = {'rpn_layers', 'roi_features', 'box_head', 'keypoint_head'}
+    parts = {'rpn_layers', 'roi_features', 'bbox_head', 'keypoint_head'}
     assert set(two['parts_ms']) == {'backbone_neck', 'decode_nms'} | parts
     assert all(two['parts_ms'][part] > 0 for part in parts)
 
@@ -127,8 +127,25 @@ def test_another_kind_of_model_is_refused(benchmark, root):
     top_down = (
         'mmpose::body_2d_keypoint/topdown_regression/coco/td-reg_res50_8xb64-210e_coco-256x192.py'
     )
-    with pytest.raises(SystemExit, match='no detector of mmdet or mmpose'):
-        benchmark.main([str(root / CONFIG), '--vs', top_down, '--size', '64x64'])
+    cascade = 'mmdet::cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py'
+    for other in (top_down, cascade):
+        with pytest.raises(SystemExit, match='no detector of mmdet or mmpose'):
+            benchmark.main([str(root / CONFIG), '--vs', other, '--size', '64x64'])
+
+
+def test_what_models_have_in_common_has_the_same_random_weights(root):
+    from directpose.benchmark.cases import build
+
+    names = ('tiny', 'tiny-gcm', 'tiny-gcm')
+    stem = 'configs/keypoint_rcnn/keypoint-rcnn_{}_1xb4-5e_synthetic-256x320.py'
+    models = [
+        build(str(root / stem.format(name)), None, 'cpu', 'train', '64x64', False).model
+        for name in names
+    ]
+    plain, context, again = (model.state_dict() for model in models)
+    assert all(torch.equal(value, again[name]) for name, value in context.items())
+    shared = [n for n in plain if 'keypoint_head' not in n]
+    assert all(torch.equal(plain[name], context[name]) for name in shared)
 
 
 def test_plot(root, benchmark, tmp_path):

@@ -22,6 +22,8 @@ def test_truth_beside_predictions(synthetic_set, tmp_path):
     sheet = cv2.imread(str(tmp_path / 'sheet.png'))
     image = cv2.imread(str(synthetic_set / 'images' / truth['images'][0]['file_name']))
     height, width = image.shape[:2]
+    assert any(0 in a['keypoints'][2::3] for a in truth['annotations'][:2])
+    assert np.array_equal(sheet[24:27, :3], image[:3, :3])  # no dot for what has no label
     column = sheet.shape[1] // 3
     first, second, third = (
         sheet[24 : 24 + height, n * column : n * column + width] for n in range(3)
@@ -38,4 +40,4 @@ def test_a_folder_without_the_images(synthetic_set, tmp_path):
         *('--images', tmp_path, '--results', f'none={tmp_path}/none.json'),
         *('--out', tmp_path / 'sheet.png'),
     )
-    assert 'cannot read the image' in done.stderr and not (tmp_path / 'sheet.png').exists()
+    assert 'cannot be read' in done.stderr and not (tmp_path / 'sheet.png').exists()

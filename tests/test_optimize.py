@@ -77,3 +77,27 @@ def test_a_normalisation_across_groups_is_not_split():
     split = split_groups(tower, 4)
     assert isinstance(split, GroupwiseTower)
     torch.testing.assert_close(split(x), tower(x))
+
+
+@torch.no_grad()
+def test_regions_are_read_rightly():
+    """mmcv's operator misreads maps with channels last; mmdet's two-stage detectors call it."""
+    model = torch.nn.ModuleDict(
+        dict(
+            conv=torch.nn.Conv2d(3, 8, 3),
+            roi=MODELS.build(
+                dict(
+                    type='mmdet.SingleRoIExtractor',
+                    roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=0),
+                    out_channels=8,
+                    featmap_strides=[1],
+                )
+            ),
+        )
+    )
+    image, rois = torch.randn(1, 3, 32, 32), torch.tensor([[0, 2.0, 3, 20, 25]])
+    before = model['roi']([model['conv'](image)], rois)
+    optimize_for_inference(model)
+    feat = model['conv'](image)
+    assert feat.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(model['roi']([feat], rois), before)

@@ -18,6 +18,7 @@ from directpose.checks import check_config, check_work_dir, read_config, read_js
 from directpose.errors import InputError, exit_on_input_error
 from directpose.files import replacing, write_json, write_text
 from directpose.run_tool import run_tool
+from mmengine.config import Config
 
 matplotlib.use('agg')
 from matplotlib import pyplot as plt
@@ -46,18 +47,32 @@ def parse_args(argv=None):
 def run(config: Path, seed: int, folder: Path) -> dict[str, float]:
     """Metrics of a training with a seed; it is run unless they are there."""
     metrics = folder / 'metrics.json'
+    check_same_config(config, folder)
     if not metrics.exists():
-        folder.mkdir(parents=True, exist_ok=True)
         label = f'{config.stem}, seed {seed}: '
         common = ['--work-dir', str(folder), '--cfg-options', f'randomness.seed={seed}']
         log = folder / 'log.txt'
         run_tool(TOOLS / 'train.py', log, str(config), '--resume', *common, prefix=label)
         checkpoint = (folder / 'last_checkpoint').read_text(encoding='utf-8').strip()
-        found = folder / 'metrics.part.json'
-        arguments = [str(config), checkpoint, '--out', str(found), *common]
+        arguments = [str(config), checkpoint, '--out', str(metrics), *common]
         run_tool(TOOLS / 'test.py', log, *arguments, prefix=label)
-        found.replace(metrics)
     return read_json(str(metrics))
+
+
+def check_same_config(config: Path, folder: Path) -> None:
+    """Check that what lies in the folder of a run was made with the same config.
+
+    Raises:
+        InputError: it was made with another one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    kept, text = folder / 'config.txt', Config.fromfile(config).pretty_text
+    if kept.exists() and kept.read_text(encoding='utf-8') != text:
+        raise InputError(
+            f'{folder} holds a run of another version of {config}; remove it or give another '
+            '--work-dir'
+        )
+    write_text(text, kept)
 
 
 def plus_minus(values: list[float]) -> str:
@@ -69,11 +84,12 @@ def plus_minus(values: list[float]) -> str:
 def make_table(results: dict[str, list[dict]]) -> str:
     """Markdown table of configs; the gain is that of AP over the baseline with the same seed."""
     baseline = [m['coco/AP'] for m in next(iter(results.values()))]
-    names = {key: name for key, name in METRICS.items() if key in next(iter(results.values()))[0]}
+    measured = set().union(*(m for found in results.values() for m in found))
+    names = {key: name for key, name in METRICS.items() if key in measured}
     rows = [['config', 'runs', *names.values(), 'gain'], ['---'] * (len(names) + 3)]
     for config, found in results.items():
         gains = [m['coco/AP'] - base for m, base in zip(found, baseline, strict=True)]
-        cells = [plus_minus([m[key] for m in found]) for key in names]
+        cells = [plus_minus([m[key] for m in found]) if key in found[0] else '–' for key in names]
         rows.append([config, str(len(found)), *cells, plus_minus(gains)])
     return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in rows) + '\n'
 
@@ -101,6 +117,8 @@ def main(argv=None):
     configs, folder = [Path(config) for config in args.configs], Path(args.work_dir)
     if len({config.stem for config in configs}) < len(configs):
         raise InputError('two configs have the same name; each needs a folder of its own')
+    if len(set(args.seeds)) < len(args.seeds):
+        raise InputError(f'--seeds {" ".join(map(str, args.seeds))}: give each seed once')
     for config in configs:
         cfg = read_config(str(config))
         cfg.work_dir = args.work_dir
@@ -109,10 +127,10 @@ def main(argv=None):
     for seed, config in itertools.product(args.seeds, configs):
         where = folder / config.stem / f'seed_{seed}'
         results[config.stem].append(run(config, seed, where))
+        write_json(dict(seeds=args.seeds, results=results), folder / 'ablation.json')
     table = make_table(results)
     write_text(table, folder / 'ablation.md')
     draw_plot(results, folder / 'ablation.png')
-    write_json(dict(seeds=args.seeds, results=results), str(folder / 'ablation.json'))
     print(f'\n{table}\nplot and numbers are in {folder}')
 
 

@@ -112,7 +112,8 @@ def table(rows: list[dict], train: bool) -> str:
         head_layers='head layers',
         rpn_layers='RPN layers',
         roi_features='RoI features',
-        box_head='box head',
+        bbox_head='box head',
+        mask_head='mask head',
         keypoint_head='keypoint head',
         decode_nms='decode + NMS',
     )

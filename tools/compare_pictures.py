@@ -7,15 +7,16 @@ the first column is the ground truth.
 """
 
 import argparse
+import os
 from pathlib import Path
 
 import cv2
 import mmcv
 import numpy as np
-from directpose.checks import read_json
+from directpose.checks import check_work_dir, read_json
 from directpose.errors import InputError, exit_on_input_error
 from directpose.files import replacing
-from directpose.inference import draw
+from directpose.inference import draw, read_image
 from directpose.skeleton import read_skeleton
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
@@ -61,9 +62,7 @@ def draw_row(visualizer, path: Path, columns: list[list[dict]]) -> list[np.ndarr
     Raises:
         InputError: the image cannot be read.
     """
-    image = cv2.imread(str(path))
-    if image is None:
-        raise InputError(f'cannot read the image {path}; check --images')
+    image = read_image(str(path))
     pictures = []
     for records in columns:
         shown = mmcv.bgr2rgb(image)
@@ -93,8 +92,11 @@ def make_sheet(titles: list[str], rows: list[list[np.ndarray]]) -> np.ndarray:
 @exit_on_input_error
 def main(argv=None):
     args = parse_args(argv)
+    check_work_dir(os.path.dirname(os.path.abspath(args.out)), '--out')
     truth = read_json(args.ann_file)
     named = [entry.partition('=')[::2] for entry in args.results]
+    if not all(file for _, file in named):
+        raise InputError(f'--results {" ".join(args.results)}: give NAME=FILE for each model')
     found = [[r for r in read_json(file) if r['score'] > args.score_thr] for _, file in named]
     visualizer = PoseLocalVisualizer(radius=2, line_width=1)
     skeleton = read_skeleton(dict(from_file=args.metainfo))

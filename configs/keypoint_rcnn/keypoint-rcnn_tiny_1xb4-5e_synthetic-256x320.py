@@ -40,3 +40,6 @@ optim_wrapper = dict(optimizer=dict(lr=2e-3))
 warmup, decay = _base_.param_scheduler
 param_scheduler = [warmup, {**decay, 'T_max': max_epochs}]
 del warmup, decay
+
+# The score of a keypoint is its share of the softmax over all cells, which is seldom large.
+default_hooks = dict(visualization=dict(kpt_thr=0.05))

@@ -116,8 +116,8 @@ def draw(
     visualizer: PoseLocalVisualizer, image: np.ndarray, sample: PoseDataSample, with_gt: bool
 ) -> np.ndarray:
     """Picture (H, W', 3), RGB, of the predictions, at the right of the ground truth if wanted."""
-    # A person that is shown is shown whole: its keypoints have no threshold of their own.
-    visualizer.add_datasample('', image, sample, draw_gt=with_gt, draw_heatmap=False, kpt_thr=0)
+    # A person that is shown is shown whole, but for keypoints without a label.
+    visualizer.add_datasample('', image, sample, draw_gt=with_gt, draw_heatmap=False, kpt_thr=1e-9)
     return visualizer.get_image()
 
 

@@ -2,6 +2,7 @@
 
 import torch
 from mmcv.cnn import fuse_conv_bn
+from mmcv.ops import RoIAlign
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmpose.registry import HOOKS
@@ -26,6 +27,9 @@ def optimize_for_inference(model: nn.Module) -> None:
     for head in [m for m in model.modules() if isinstance(m, DirectPoseHead)]:
         if isinstance(head.kpt_tower, Tower):
             head.kpt_tower = split_groups(head.kpt_tower, head.kpt_predictor.feature_groups)
+    # mmcv's operator reads maps with channels last wrongly and says nothing.
+    for layer in [m for m in model.modules() if isinstance(m, RoIAlign)]:
+        layer.register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(), *inputs[1:]))
     model.to(memory_format=torch.channels_last)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .errors import InputError
 
-PROGRESS = re.compile(r'Epoch\((train|val|test)\).*?(eta: \S+|coco/AP: \S+)')
+PROGRESS = re.compile(r'(Epoch|Iter)\((train|val|test)\).*?(eta: \S+|coco/AP: \S+)')
 
 
 def run_tool(tool: Path, log_file: Path, *args: str, prefix: str = '') -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from directpose.datasets.synthetic import (
     HEIGHTS,
+    SCENES,
     annotate,
     make_image,
     make_synthetic_set,
@@ -14,6 +15,8 @@ from directpose.datasets.synthetic import (
 from directpose.datasets.synthetic_body import sample_body
 from directpose.datasets.synthetic_render import OBJECT, Canvas, draw_body, sample_clothes
 from directpose.errors import InputError
+
+GUESS_RADIUS = SCENES['plain'].guess_radius
 
 
 def digest(folder):
@@ -111,13 +114,13 @@ def test_visibility_is_what_is_seen():
         canvas, body, lambda p: project_points(p, 250, (150, 130)), 250, 1, sample_clothes(rng)
     )
     keypoints = project_points(body.keypoints, 250, (150, 130))
-    before = annotate(canvas, 1, keypoints, body.facing, 250)
+    before = annotate(canvas, 1, keypoints, body.facing, 250, GUESS_RADIUS)
     assert before['area'] == (canvas.owners == 1).sum()
     x, y = np.round(keypoints[9]).astype(int)
     assert before['keypoints'][9 * 3 + 2] == before['keypoints'][14 * 3 + 2] == 2
 
     canvas.owners[y - 3 : y + 4, x - 3 : x + 4] = OBJECT
-    after = annotate(canvas, 1, keypoints, body.facing, 250)
+    after = annotate(canvas, 1, keypoints, body.facing, 250, GUESS_RADIUS)
     changed = [
         k for k in range(17) if after['keypoints'][3 * k + 2] != before['keypoints'][3 * k + 2]
     ]
@@ -125,15 +128,34 @@ def test_visibility_is_what_is_seen():
     assert after['keypoints'][14 * 3 + 2] == 2 and after['area'] < before['area']
 
     canvas.owners[y - 30 : y + 31, x - 30 : x + 31] = OBJECT  # nobody could tell any more
-    hidden = annotate(canvas, 1, keypoints, body.facing, 250)
+    hidden = annotate(canvas, 1, keypoints, body.facing, 250, GUESS_RADIUS)
     assert hidden['keypoints'][9 * 3 : 10 * 3] == [0, 0, 0]
 
-    away = annotate(canvas, 1, keypoints - [0, keypoints[14, 1] + 1], body.facing, 250)
+    shifted = keypoints - [0, keypoints[14, 1] + 1]
+    away = annotate(canvas, 1, shifted, body.facing, 250, GUESS_RADIUS)
     assert away['keypoints'][14 * 3 : 15 * 3] == [0, 0, 0]
-    turned = annotate(canvas, 1, keypoints, -body.facing, 250)
+    turned = annotate(canvas, 1, keypoints, -body.facing, 250, GUESS_RADIUS)
     assert turned['keypoints'][:3] == [0, 0, 0]
 
 
 def test_an_existing_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match='exists already'):
         make_synthetic_set(tmp_path, 1, 1)
+
+
+def test_hard_scenes_are_harder():
+    """More people, more of them covered, labelled keypoints outside of the box."""
+
+    def describe(scenes):
+        images = [make_image(5, number, scenes)[1] for number in range(30)]
+        labels, outside = [], []
+        for a in (a for annotations in images for a in annotations):
+            points = np.array(a['keypoints']).reshape(17, 3)
+            points = points[points[:, 2] > 0]
+            low, size = np.split(np.array(a['bbox']), 2)
+            labels += points[:, 2].tolist()
+            outside += ((points[:, :2] < low) | (points[:, :2] > low + size)).any(1).tolist()
+        return np.mean([len(i) for i in images]), np.mean(np.array(labels) == 1), np.mean(outside)
+
+    plain, hard = describe('plain'), describe('hard')
+    assert hard[0] > 1.5 * plain[0] and hard[1] > 1.3 * plain[1] and hard[2] > 3 * plain[2]

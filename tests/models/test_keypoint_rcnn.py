@@ -11,13 +11,14 @@ from builders import people, sample_of
 from directpose.convert import from_detectron2, from_torchvision
 from directpose.errors import InputError
 from directpose.models import ContextKeypointHead, GlobalContextModule, KeypointHead
+from directpose.models.keypoint_rcnn.detector import check_operators
+from directpose.models.keypoint_rcnn.float32 import ZeroPaddedRoIExtractor
 from directpose.models.keypoint_rcnn.keypoint_heatmaps import (
     decode_heatmaps,
     enlarge,
     keypoint_cells,
     keypoint_loss,
 )
-from directpose.models.keypoint_rcnn.roi_head import ZeroPaddedRoIExtractor
 from directpose.optimize import optimize_for_inference
 from mmengine.config import Config
 from mmengine.structures import InstanceData
@@ -388,6 +389,79 @@ def test_every_parameter_gets_a_gradient(labels):
     assert (losses['loss_keypoint'] > 0) == bool(labels.keypoints_visible.any())
     loss.backward()
     assert [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None] == []
+
+
+def test_statistics_stay_where_there_is_no_region():
+    """The batch normalisation of the context modules learns nothing from people without labels."""
+    model = small_model()
+    samples = [sample_of(people((10, 5, 60, 60), labelled=0), (64, 64))]
+    before = {n: b.clone() for n, b in model.roi_head.keypoint_head.named_buffers()}
+    model(torch.randn(1, 3, 64, 64), samples, mode='loss')
+    after = dict(model.roi_head.keypoint_head.named_buffers())
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_bfloat16():
+    """It trains and predicts, and heatmaps differ by rounding (which samples are drawn, too)."""
+    model, images = small_model(), torch.randn(2, 3, 64, 64)
+    samples = [sample_of(people((10, 5, 60, 60)), (64, 64)) for _ in range(2)]
+    with torch.autocast('cpu', torch.bfloat16):
+        loss, _ = model.parse_losses(model(images, samples, mode='loss'))
+    loss.backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.requires_grad)
+
+    model.eval().roi_head.test_cfg.score_thr = 0.0
+    rois, heatmaps = torch.tensor([[0, 4.0, 4, 40, 60], [1, 0, 10, 64, 64]]), []
+    with torch.no_grad():
+        for enabled in (False, True):
+            with torch.autocast('cpu', torch.bfloat16, enabled=enabled):
+                found = model(images, samples, mode='predict')[0].pred_instances
+                feats = model.extract_feat(images)
+                heatmaps.append(model.roi_head._mask_forward(feats, rois)['mask_preds'].float())
+            assert len(found) > 5 and np.isfinite(found.keypoints).all()
+    assert (heatmaps[1] - heatmaps[0]).abs().max() < 0.05 * heatmaps[0].std()
+
+
+def test_regions_are_pooled_in_float32():
+    """In float16 the area of 300 x 300 pixels is infinite, and the level would be the last."""
+    config = load('keypoint-rcnn_r50_fpn_8xb2-3x_coco-800x1333').model.roi_head
+    extractor = MODELS.build({**config.keypoint_roi_extractor, 'out_channels': 1})
+    feats = [torch.full((1, 1, 1024 // s, 1024 // s), float(s)) for s in (4, 8, 16, 32)]
+    rois = torch.tensor([[0, 100, 100, 100 + side, 100 + side] for side in (60.0, 200, 300, 460)])
+    found = extractor([feat.half() for feat in feats], rois.half())
+    assert found[:, 0, 7, 7].tolist() == [4, 8, 16, 32]
+
+
+def test_an_image_with_people_beside_one_without():
+    model = small_model().eval()
+    feats = model.extract_feat(torch.randn(2, 3, 64, 64))
+    boxes = torch.tensor([[4.0, 4, 40, 60], [0, 10, 64, 64]])
+    found = [
+        InstanceData(bboxes=b, scores=b[:, 0], labels=torch.zeros(len(b), dtype=torch.long))
+        for b in (boxes[:0], boxes)
+    ]
+    nobody, two = model.roi_head.predict_mask(feats, [{}, {}], found)
+    assert nobody.keypoints.shape == (0, 17, 2) and two.keypoints.shape == (2, 17, 2)
+
+
+def test_another_skeleton():
+    config = load('keypoint-rcnn_r50_fpn_gcm_8xb2-3x_coco-800x1333').model
+    config.metainfo = dict(from_file='configs/_base_/datasets/crowdpose.py')
+    assert MODELS.build(config).roi_head.keypoint_head.deconv.out_channels == 14
+
+
+def test_masks_are_refused():
+    config = load('keypoint-rcnn_r50_fpn_8xb2-3x_coco-800x1333').model
+    config.roi_head.mask_head = dict(type='mmdet.FCNMaskHead')
+    with pytest.raises(InputError, match='no mask_head'):
+        MODELS.build(config)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='mmcv may have its operators for CUDA')
+def test_an_mmcv_for_the_cpu_is_told_on_a_gpu():
+    check_operators(torch.device('cpu'))
+    with pytest.raises(InputError, match='compiled for the CPU only'):
+        check_operators(torch.device('cuda'))
 
 
 def test_nobody_found():

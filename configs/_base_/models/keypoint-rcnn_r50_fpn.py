@@ -27,7 +27,7 @@ model = dict(
         out_channels=256,
         num_outs=5),
     rpn_head=dict(
-        type='mmdet.RPNHead',
+        type='mmdet.Float32RPNHead',
         in_channels=256,
         feat_channels=256,
         anchor_generator=dict(
@@ -41,7 +41,7 @@ model = dict(
     roi_head=dict(
         type='mmdet.KeypointRoIHead',
         bbox_roi_extractor=dict(
-            type='mmdet.SingleRoIExtractor',
+            type='mmdet.Float32RoIExtractor',
             roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=0),
             out_channels=256,
             featmap_strides=[4, 8, 16, 32]),
@@ -60,7 +60,7 @@ model = dict(
             # plain L1 lowers keypoint AP
             loss_bbox=dict(type='mmdet.SmoothL1Loss', beta=0.5)),
         keypoint_roi_extractor=dict(
-            type='mmdet.SingleRoIExtractor',
+            type='mmdet.Float32RoIExtractor',
             roi_layer=dict(type='RoIAlign', output_size=14, sampling_ratio=0),
             out_channels=256,
             featmap_strides=[4, 8, 16, 32]),

@@ -77,8 +77,8 @@ def load_config(name: str, person_only: bool) -> Config:
         ) from error
     drop_pretrained(cfg.model)
     for part in (cfg.model, cfg.model.get('roi_head', {})):
-        head = part.get('bbox_head', {})
-        if person_only and head.get('num_classes') == 80:
+        head = part.get('bbox_head')
+        if person_only and isinstance(head, dict) and head.get('num_classes') == 80:
             head.num_classes = 1
     return cfg
 
@@ -110,10 +110,11 @@ def build(
     cfg = load_config(name, person_only=not checkpoint)
     MMLogger.get_instance('benchmark', log_level='ERROR')  # else each weight's origin is told
     with scope_of(cfg):
+        torch.manual_seed(0)
         model = MODELS.build(cfg.model)
         if not checkpoint:
-            # After the building, so that the parts that models have in common are alike: the
-            # proposals of random weights decide on the cost of a second stage.
+            # Again, so that the parts that models have in common are alike: the proposals of
+            # random weights decide on the cost of a second stage.
             torch.manual_seed(0)
             model.init_weights()
     if checkpoint:

@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator
 
 import torch
 from mmdet.models.detectors import SingleStageDetector, TwoStageDetector
+from mmdet.models.roi_heads import StandardRoIHead
 from mmpose.models import BottomupPoseEstimator
 from torch import nn
 
-from ..models import DirectPoseHead
+from ..models import DirectPoseHead, KeypointRoIHead
+
+SINGLE_ROI_HEADS = (StandardRoIHead, KeypointRoIHead)
 
 
 class OneStage:
@@ -66,14 +69,10 @@ class TwoStage:
     def parts(self) -> dict[str, list[nn.Module]]:
         """Modules whose calls count as a part."""
         head = self.model.roi_head
-        names = ('bbox_roi_extractor', 'keypoint_roi_extractor')
-        keypoint_head = getattr(head, 'keypoint_head', None)
-        return dict(
-            rpn_layers=[self.model.rpn_head],
-            roi_features=[getattr(head, name) for name in names if hasattr(head, name)],
-            box_head=[head.bbox_head],
-            keypoint_head=[] if keypoint_head is None else [keypoint_head],
-        )
+        branches = [name for name in ('bbox', 'mask', 'keypoint') if hasattr(head, f'{name}_head')]
+        extractors = [getattr(head, f'{name}_roi_extractor') for name in branches]
+        layers = {f'{name}_head': [getattr(head, f'{name}_head')] for name in branches}
+        return dict(rpn_layers=[self.model.rpn_head], roi_features=extractors, **layers)
 
     def run_layers(self, data: dict) -> None:
         """Run every layer on a batch."""
@@ -94,11 +93,13 @@ def detector_of(model: nn.Module) -> OneStage | TwoStage | None:
     """The view of a model, or None if it does not find people by boxes or points with scores."""
     kind = getattr(model, '_orig_mod', model)
     if isinstance(kind, TwoStageDetector):
-        return TwoStage(model)
-    if isinstance(kind, SingleStageDetector | BottomupPoseEstimator):
+        # A cascade has several heads of a kind, and is not measured.
+        detector = TwoStage(model) if type(kind.roi_head) in SINGLE_ROI_HEADS else None
+    elif isinstance(kind, SingleStageDetector | BottomupPoseEstimator):
         detector = OneStage(model)
-        return detector if 'score_thr' in detector.options else None
-    return None
+    else:
+        detector = None
+    return detector if detector and 'score_thr' in detector.options else None
 
 
 @contextlib.contextmanager
@@ -113,6 +114,7 @@ def unlimited(options: dict, threshold: float) -> Iterator[None]:
     try:
         yield
     finally:
+        options.clear()
         options.update(kept)
 
 

@@ -168,8 +168,9 @@ def measure(cases: list[Case], device: Device, train: bool, runs: int, warmup: i
             for case in tqdm(cases, 'memory and FLOPs')
         ]
         if not train:
-            for case, extra in zip(cases, extras, strict=True):
-                extra['detections'] = len(predict(case)[0].pred_instances.bboxes)
+            with device.precision():
+                for case, extra in zip(cases, extras, strict=True):
+                    extra['detections'] = len(predict(case)[0].pred_instances.bboxes)
     return [
         summarize(case, times) | extra
         for case, times, extra in zip(cases, samples, extras, strict=True)

@@ -1,6 +1,6 @@
 """A synthetic COCO-format keypoint set, made of nothing but a seed.
 
-People of posable limbs stand, walk and sit before cluttered backgrounds, one to eight to an
+People of posable limbs stand, walk and sit before cluttered backgrounds, one to ten to an
 image, overlapping each other, covered by things and cut by the border. Left limbs are of warm
 colours, right limbs of cool ones. Each image depends on the seed and its own number only.
 """

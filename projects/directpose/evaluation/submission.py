@@ -13,7 +13,7 @@ from mmengine.logging import MMLogger
 from mmpose.registry import METRICS
 
 from ..errors import InputError
-from ..files import replacing, write_text
+from ..files import replacing
 
 MAX_PEOPLE = 20  # of an image; the server reads no more
 NUM_KEYPOINTS = 17
@@ -62,13 +62,11 @@ class CocoSubmission(BaseMetric):
         if problem:
             raise InputError(f'{self.path} was not written: {problem}')
         zip_path = f'{osp.splitext(self.path)[0]}.zip'
-        text = json.dumps(entries)
-        write_text(text, self.path)
-        with (
-            replacing(zip_path) as partial,
-            zipfile.ZipFile(partial, 'w', zipfile.ZIP_DEFLATED) as archive,
-        ):
-            archive.writestr(osp.basename(self.path), text)
+        with replacing(self.path) as json_file, replacing(zip_path) as zip_file:
+            with open(json_file, 'w', encoding='utf-8') as file:
+                json.dump(entries, file)
+            with zipfile.ZipFile(zip_file, 'w', zipfile.ZIP_DEFLATED) as archive:
+                archive.write(json_file, osp.basename(self.path))
         MMLogger.get_current_instance().info(f'submission: {self.path} and {zip_path}')
         return dict(images=len(image_ids), people=len(entries))
 

@@ -1,11 +1,16 @@
 """Keypoint R-CNN as an mmdet detector."""
 
+import functools
+
+import torch
+from mmcv.ops import get_compiling_cuda_version
 from mmdet.models.detectors import TwoStageDetector
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from ...errors import InputError
 from ...skeleton import for_skeleton, read_skeleton
 from ..pose_output import set_people
 
@@ -29,11 +34,13 @@ class KeypointRCNN(TwoStageDetector):
         super().__init__(roi_head={**roi_head, 'keypoint_head': keypoint_head}, **kwargs)
 
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
-        """Feature maps of the levels, (B, C, H_l, W_l), finest first, row by row in memory.
+        """Feature maps of the levels, (B, C, H_l, W_l), finest first.
 
-        mmcv's RoIAlign reads maps whose channels are last in memory wrongly and says nothing.
+        Raises:
+            InputError: mmcv was compiled without the operators that the device needs.
         """
-        return tuple(feat.contiguous() for feat in super().extract_feat(batch_inputs))
+        check_operators(batch_inputs.device)
+        return super().extract_feat(batch_inputs)
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: list) -> dict[str, Tensor]:
         """Losses for images (B, 3, H, W) and mmpose's data samples, with ``gt_instance_labels``."""
@@ -59,6 +66,20 @@ class KeypointRCNN(TwoStageDetector):
     def add_pred_to_datasample(self, data_samples: list, results_list: list[InstanceData]) -> list:
         """Put the people into ``pred_instances``, as the arrays mmpose's metrics take."""
         return set_people(data_samples, results_list)
+
+
+@functools.cache
+def check_operators(device: torch.device) -> None:
+    """Check that mmcv can suppress boxes and pool regions on a device.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if device.type == 'cuda' and get_compiling_cuda_version() == 'not available':
+        raise InputError(
+            'Keypoint R-CNN needs mmcv with operators for CUDA, and this one was compiled for the '
+            'CPU only; see docs/installation.md, or run on the CPU (CUDA_VISIBLE_DEVICES= )'
+        )
 
 
 def with_targets(sample) -> DetDataSample:

@@ -1,15 +1,14 @@
 """Region-of-interest head with a box branch and a keypoint branch."""
 
 import torch
-import torch.nn.functional as F
 from mmdet.models.roi_heads import StandardRoIHead
-from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
 from mmdet.models.task_modules.samplers import SamplingResult
 from mmdet.registry import MODELS
 from mmdet.structures.bbox import bbox2roi
 from mmengine.structures import InstanceData
-from torch import Tensor, nn
+from torch import Tensor
 
+from ...errors import InputError
 from ..pose_output import to_original_pixels
 from .keypoint_heatmaps import decode_heatmaps, enlarge
 
@@ -26,7 +25,10 @@ class KeypointRoIHead(StandardRoIHead):
         keypoint_roi_extractor: config of what reads the features of the keypoint branch.
         keypoint_head: config of :class:`KeypointHead`.
         roi_scale: by how much the RoIs of the keypoint branch are larger than the boxes.
-        kwargs: of :class:`mmdet.models.StandardRoIHead`.
+        kwargs: of :class:`mmdet.models.StandardRoIHead`, but those of its mask branch.
+
+    Raises:
+        InputError: there is a mask branch.
     """
 
     # The parent calls mask_loss, predict_mask and _mask_forward where it has such a branch.
@@ -35,6 +37,8 @@ class KeypointRoIHead(StandardRoIHead):
     def __init__(
         self, keypoint_roi_extractor: dict, keypoint_head: dict, roi_scale: float = 1.0, **kwargs
     ) -> None:
+        if 'mask_head' in kwargs:
+            raise InputError('KeypointRoIHead: keypoints are in the place of masks; no mask_head')
         super().__init__(**kwargs)
         self.keypoint_roi_extractor = MODELS.build(keypoint_roi_extractor)
         self.keypoint_head = MODELS.build(keypoint_head)
@@ -63,11 +67,11 @@ class KeypointRoIHead(StandardRoIHead):
                 network-input pixels.
         """
         rois, keypoints, visible = self._targets(sampling_results, batch_gt_instances)
-        if not len(rois):  # any RoI: the branch still needs its gradients, which are zero
-            height, width = x[0].shape[2:]
-            rois = rois.new_tensor([[0, 0, 0, width, height]])
-            keypoints, visible = (t.new_zeros(1, *t.shape[1:]) for t in (keypoints, visible))
-        heatmaps = self._mask_forward(x, rois)['mask_preds']
+        if len(rois):
+            heatmaps = self._mask_forward(x, rois)['mask_preds']
+        else:  # no heatmap, but gradients, which are zero, for all that would have been used
+            used = (*x[: self.keypoint_roi_extractor.num_inputs], *self.keypoint_head.parameters())
+            heatmaps = rois.new_zeros(0, keypoints.shape[1], 1, 1) + sum(t.sum() for t in used)
         return dict(loss_mask=self.keypoint_head.loss(heatmaps, rois[:, 1:], keypoints, visible))
 
     def _targets(
@@ -135,31 +139,3 @@ class KeypointRoIHead(StandardRoIHead):
             )
             people_list.append(to_original_pixels(people, meta) if rescale else people)
         return people_list
-
-
-@MODELS.register_module()
-class ZeroPaddedRoIExtractor(SingleRoIExtractor):
-    """mmdet's extractor for RoIs that reach beyond the image.
-
-    RoIAlign repeats the border for one cell before it gives zeros; here everything outside of the
-    feature map counts as zero (Li et al. 2023, enlarged RoIs).
-    """
-
-    def build_roi_layers(self, layer_cfg: dict, featmap_strides: list[int]) -> nn.ModuleList:
-        """The parent's layers, on padded maps."""
-        layers = super().build_roi_layers(layer_cfg, featmap_strides)
-        return nn.ModuleList(ZeroPadded(layer) for layer in layers)
-
-
-class ZeroPadded(nn.Module):
-    """A RoI layer on a map with a border of zeros, one cell wide."""
-
-    def __init__(self, layer: nn.Module) -> None:
-        super().__init__()
-        self.layer = layer
-        self.output_size = layer.output_size
-
-    def forward(self, feat: Tensor, rois: Tensor) -> Tensor:
-        """Features (N, C, S, S) of RoIs (N, 5) = (image, x1, y1, x2, y2) in pixels."""
-        cell = 1 / self.layer.spatial_scale
-        return self.layer(F.pad(feat, (1, 1, 1, 1)), rois + rois.new_tensor([0, *[cell] * 4]))
