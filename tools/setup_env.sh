@@ -25,9 +25,9 @@ rm -rf "$venv"
 "$python" -m venv "$venv"
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 # -g0 -O2 halves mmcv's build time. DirectPose calls no compiled operator of mmcv, so only those
-# for the CPU are built; mmcv would build the others too if it saw a GPU.
+# for the CPU are built, unless FORCE_CUDA=1; mmcv would build the others too if it saw a GPU.
 compile() {
-    CUDA_VISIBLE_DEVICES='' MMCV_WITH_OPS=1 FORCE_CUDA=0 MAX_JOBS=${MAX_JOBS:-$(nproc)} CFLAGS='-g0 -O2' \
+    CUDA_VISIBLE_DEVICES='' MMCV_WITH_OPS=1 FORCE_CUDA=${FORCE_CUDA:-0} MAX_JOBS=${MAX_JOBS:-$(nproc)} CFLAGS='-g0 -O2' \
         pip install --no-build-isolation --no-deps --no-binary mmcv,xtcocotools "$@" -r requirements/compiled.txt
 }
 
