@@ -34,8 +34,7 @@ load, affine, colour, *_ = _base_.train_pipeline_stage2
 affine = {**affine, 'input_size': input_size}
 train_pipeline_stage2 = [load, affine, colour, clean, target, pack]
 load, resize, pack = _base_.val_pipeline
-# people at test as large as with the other models
-val_pipeline = [load, {**resize, 'input_size': (320, 320)}, pack]
+val_pipeline = [load, {**resize, 'input_size': input_size}, pack]
 del load, mosaic, affine, colour, clean, target, pack, resize, _
 train_dataloader = dict(
     batch_size=4,
