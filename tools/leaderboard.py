@@ -134,12 +134,14 @@ def plot(rows: list[Row], caption: str, path: str) -> None:
             label = re.sub(r'_\d+xb.*|_coco.*', '', row.name)
             axes.annotate(label, (row.ms, 100 * ap), (5, 3), textcoords='offset points', fontsize=7)
     axes.set(xlabel=f'ms an image, measured here\n{caption}', xscale='log')
+    for axis_format in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        axis_format('{x:.0f}')
     axes.set_ylabel('keypoint AP, on the split that the table names')
     axes.xaxis.label.set_size(8)
     handles = [
         axes.plot([], [], 'o', color=f'C{number}', label=kind)[0]
         for number, kind in enumerate(kinds)
-        if any(row.ms is not None for row in rows if row.kind == kind)
+        if kind and any(row.ms is not None for row in rows if row.kind == kind)
     ]
     handles += axes.plot([], [], 'o', color='grey', mfc='none', label='hollow: AP published')
     if any(row.ms is not None and row.measured for row in rows):
