@@ -18,7 +18,6 @@ from directpose.checks import check_config, check_work_dir, read_config, read_js
 from directpose.errors import InputError, exit_on_input_error
 from directpose.files import replacing, write_json, write_text
 from directpose.run_tool import run_tool
-from mmengine.config import Config
 
 matplotlib.use('agg')
 from matplotlib import pyplot as plt
@@ -66,7 +65,7 @@ def check_same_config(config: Path, folder: Path) -> None:
         InputError: it was made with another one.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    kept, text = folder / 'config.txt', Config.fromfile(config).pretty_text
+    kept, text = folder / 'config.txt', read_config(str(config)).pretty_text
     if kept.exists() and kept.read_text(encoding='utf-8') != text:
         raise InputError(
             f'{folder} holds a run of another version of {config}; remove it or give another '

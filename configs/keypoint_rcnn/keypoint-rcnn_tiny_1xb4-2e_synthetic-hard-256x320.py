@@ -16,7 +16,7 @@ param_scheduler = [warmup, {**decay, 'T_max': max_epochs}]
 del warmup, decay
 
 # People are smaller than on COCO at 800 pixels, and RoIs of P2 would be most of them. With finer
-# levels they are on P3 and P4, as the median person of COCO; see docs/results.md for the shares.
+# levels 33 % are on P3 and 67 % on P4 (COCO: 17, 34, 31 and 18 % on P2 to P5), not 84 % on P2.
 roi_extractor = dict(finest_scale=20)
 model = dict(
     roi_head=dict(

@@ -457,8 +457,11 @@ def test_masks_are_refused():
         MODELS.build(config)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason='mmcv may have its operators for CUDA')
-def test_an_mmcv_for_the_cpu_is_told_on_a_gpu():
+def test_an_mmcv_for_the_cpu_is_told_on_a_gpu(monkeypatch):
+    version = 'directpose.models.keypoint_rcnn.detector.get_compiling_cuda_version'
+    monkeypatch.setattr(version, lambda: '13.0')
+    check_operators(torch.device('cuda'))
+    monkeypatch.setattr(version, lambda: 'not available')
     check_operators(torch.device('cpu'))
     with pytest.raises(InputError, match='compiled for the CPU only'):
         check_operators(torch.device('cuda'))

@@ -1,7 +1,5 @@
 """Keypoint R-CNN as an mmdet detector."""
 
-import functools
-
 import torch
 from mmcv.ops import get_compiling_cuda_version
 from mmdet.models.detectors import TwoStageDetector
@@ -68,7 +66,6 @@ class KeypointRCNN(TwoStageDetector):
         return set_people(data_samples, results_list)
 
 
-@functools.cache
 def check_operators(device: torch.device) -> None:
     """Check that mmcv can suppress boxes and pool regions on a device.
 
