@@ -1,11 +1,17 @@
 """Make a synthetic COCO-format keypoint set of any size.
 
 python tools/make_synthetic.py data/synthetic --num-train 1024 --num-val 64
+python tools/make_synthetic.py data/synthetic_coco --labels pose_labels.npz --num-train 2000
 """
 
 import argparse
 
-from directpose.datasets.synthetic import SCENES, make_synthetic_set
+from directpose.datasets.synthetic import (
+    LONG_SIDE,
+    SCENES,
+    make_coco_layout_set,
+    make_synthetic_set,
+)
 from directpose.errors import exit_on_input_error
 
 
@@ -22,13 +28,31 @@ def parse_args(argv=None):
         default='plain',
         help='hard: more people, more of them covered, keypoints outside of the boxes',
     )
+    parser.add_argument(
+        '--labels',
+        help="poses and places of COCO's people (.npz, see directpose.datasets.synthetic_layouts), "
+        'drawn instead of scenes of our own',
+    )
+    parser.add_argument(
+        '--long-side', type=int, default=LONG_SIDE, help='of the images with --labels, in pixels'
+    )
     return parser.parse_args(argv)
 
 
 @exit_on_input_error
 def main(argv=None):
     args = parse_args(argv)
-    make_synthetic_set(args.out, args.num_train, args.num_val, args.seed, args.workers, args.scenes)
+    common = dict(
+        out=args.out,
+        num_train=args.num_train,
+        num_val=args.num_val,
+        seed=args.seed,
+        workers=args.workers,
+    )
+    if args.labels:
+        make_coco_layout_set(**common, labels=args.labels, long_side=args.long_side)
+    else:
+        make_synthetic_set(**common, scenes=args.scenes)
     print(f'{args.num_train} training and {args.num_val} held-back images are in {args.out}')
 
 

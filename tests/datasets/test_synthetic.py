@@ -114,13 +114,14 @@ def test_visibility_is_what_is_seen():
         canvas, body, lambda p: project_points(p, 250, (150, 130)), 250, 1, sample_clothes(rng)
     )
     keypoints = project_points(body.keypoints, 250, (150, 130))
-    before = annotate(canvas, 1, keypoints, body.facing, 250, GUESS_RADIUS)
+    near = np.append(body.facing > 0, np.ones(12, bool))
+    before = annotate(canvas, 1, keypoints, near, 250, GUESS_RADIUS)
     assert before['area'] == (canvas.owners == 1).sum()
     x, y = np.round(keypoints[9]).astype(int)
     assert before['keypoints'][9 * 3 + 2] == before['keypoints'][14 * 3 + 2] == 2
 
     canvas.owners[y - 3 : y + 4, x - 3 : x + 4] = OBJECT
-    after = annotate(canvas, 1, keypoints, body.facing, 250, GUESS_RADIUS)
+    after = annotate(canvas, 1, keypoints, near, 250, GUESS_RADIUS)
     changed = [
         k for k in range(17) if after['keypoints'][3 * k + 2] != before['keypoints'][3 * k + 2]
     ]
@@ -128,13 +129,13 @@ def test_visibility_is_what_is_seen():
     assert after['keypoints'][14 * 3 + 2] == 2 and after['area'] < before['area']
 
     canvas.owners[y - 30 : y + 31, x - 30 : x + 31] = OBJECT  # nobody could tell any more
-    hidden = annotate(canvas, 1, keypoints, body.facing, 250, GUESS_RADIUS)
+    hidden = annotate(canvas, 1, keypoints, near, 250, GUESS_RADIUS)
     assert hidden['keypoints'][9 * 3 : 10 * 3] == [0, 0, 0]
 
     shifted = keypoints - [0, keypoints[14, 1] + 1]
-    away = annotate(canvas, 1, shifted, body.facing, 250, GUESS_RADIUS)
+    away = annotate(canvas, 1, shifted, near, 250, GUESS_RADIUS)
     assert away['keypoints'][14 * 3 : 15 * 3] == [0, 0, 0]
-    turned = annotate(canvas, 1, keypoints, -body.facing, 250, GUESS_RADIUS)
+    turned = annotate(canvas, 1, keypoints, ~near, 250, GUESS_RADIUS)
     assert turned['keypoints'][:3] == [0, 0, 0]
 
 

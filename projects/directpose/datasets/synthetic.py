@@ -1,15 +1,18 @@
 """A synthetic COCO-format keypoint set, made of nothing but a seed.
 
 People of posable limbs stand, walk and sit before cluttered backgrounds, one to ten to an
-image, overlapping each other, covered by things and cut by the border. Left limbs are of warm
-colours, right limbs of cool ones. Each image depends on the seed and its own number only.
+image, overlapping each other, covered by things and cut by the border, or as the people of COCO do.
+Left limbs are of warm colours, right limbs of cool ones. Each image depends on the seed and its
+own number only.
 """
 
 import functools
+import itertools
 import json
 import multiprocessing
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +22,7 @@ from tqdm import tqdm
 
 from ..errors import InputError
 from .synthetic_body import sample_body
+from .synthetic_layouts import Layout, body_of, choose_layouts
 from .synthetic_render import (
     OBJECT,
     PARTS_OF_KEYPOINT,
@@ -34,6 +38,7 @@ SIDED = ('eye', 'ear', 'shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')
 KEYPOINTS = ['nose'] + [f'{side}_{name}' for name in SIDED for side in ('left', 'right')]
 SHAPES = ((256, 256), (240, 288), (288, 240), (224, 304))  # (h, w)
 HEIGHTS = (96, 300)  # of the standing body, in pixels
+LONG_SIDE = 320  # of images in COCO's layouts
 
 
 class Scenes(NamedTuple):
@@ -79,13 +84,33 @@ def make_image(seed: int, number: int, scenes: str = 'plain') -> tuple[np.ndarra
     return finish(canvas.image, rng), [a for a in annotations if a['area'] > 0]
 
 
+def draw_layout(seed: int, layout: Layout) -> tuple[np.ndarray, list[dict]]:
+    """Image and annotations like :func:`make_image`'s, of the people of one of COCO's images.
+
+    Who reaches further down stands nearer. What COCO does not label is drawn, but not labelled.
+    """
+    rng = np.random.default_rng((seed, layout.image_id))
+    canvas = draw_background((layout.height, layout.width), rng)
+    people = []
+    for row in layout.bottoms.argsort():
+        keypoints, visible = layout.keypoints[row], layout.visible[row]
+        body, size = body_of(keypoints, visible)
+        project = functools.partial(project_points, size=size, middle=np.zeros(2))
+        draw_body(canvas, body, project, size, row + 1, sample_clothes(rng))
+        people.append((row + 1, keypoints, visible > 0, size))
+    radius = SCENES['hard'].guess_radius
+    annotations = [annotate(canvas, *person, radius) for person in people]
+    return finish(canvas.image, rng), [a for a in annotations if a['area'] > 0]
+
+
 def place_people(
     canvas: Canvas, rng: np.random.Generator, wanted: int, min_visible: float
 ) -> list[tuple]:
     """Draw people, the farthest first: a person who stands nearer is larger and lower.
 
     Returns:
-        (owner, keypoints (17, 2) in pixels, facing (5,), height in pixels) of each person.
+        (owner, keypoints (17, 2) in pixels, whether they are on the near side of the head (17,),
+        height in pixels) of each person.
     """
     height, width = canvas.owners.shape
     largest = HEIGHTS[1] / max(1.0, wanted / 2) ** 0.5
@@ -102,7 +127,8 @@ def place_people(
             if all_still_seen(canvas, trial, owner, min_visible):
                 for layer, new in zip(canvas, trial, strict=True):
                     layer[:] = new
-                people.append((owner, project(body.keypoints), body.facing, size))
+                near = np.append(body.facing > 0, np.ones(12, bool))
+                people.append((owner, project(body.keypoints), near, size))
                 break
     return people
 
@@ -124,7 +150,7 @@ def annotate(
     canvas: Canvas,
     owner: int,
     keypoints: np.ndarray,
-    facing: np.ndarray,
+    candidates: np.ndarray,
     size: float,
     guess_radius: float,
 ) -> dict:
@@ -132,13 +158,13 @@ def annotate(
 
     2: the part of the body that bears the keypoint is the topmost thing there; 1: it is covered,
     by the body itself or by something that leaves a part of the person in sight nearby; 0: out
-    of the picture, on the far side of the head, or so far under a cover that nobody could tell.
+    of the picture, no candidate, or so far under a cover that nobody could tell.
     """
     rows, columns = np.nonzero(canvas.owners == owner)
     labels = []
     for k, point in enumerate(np.round(keypoints, 2)):
         visibility = 0
-        if k >= 5 or facing[k] > 0:
+        if candidates[k]:
             visibility = look_up(canvas, owner, point, PARTS_OF_KEYPOINT[k], guess_radius * size)
         labels += [*point.tolist(), visibility] if visibility else [0, 0, 0]
     box = [0, 0, 0, 0]
@@ -168,10 +194,11 @@ def look_up(canvas: Canvas, owner: int, point: np.ndarray, parts: set[int], radi
     return int((canvas.owners[low[1] : high[1], low[0] : high[0]] == owner).any())
 
 
-def _write_image(number: int, seed: int, scenes: str, folder: Path) -> tuple[dict, list[dict]]:
-    """Make and write one image; its COCO records."""
+def _write_image(job: tuple[int, Callable], folder: Path) -> tuple[dict, list[dict]]:
+    """Make and write the image of a number; its COCO records."""
+    number, draw = job
     cv2.setNumThreads(1)
-    image, annotations = make_image(seed, number, scenes)
+    image, annotations = draw()
     name = f'{number:06d}.jpg'
     if not cv2.imwrite(str(folder / name), image, [cv2.IMWRITE_JPEG_QUALITY, 93]):
         raise OSError(f'could not write {folder / name}')
@@ -187,21 +214,81 @@ def make_synthetic_set(
     workers: int | None = None,
     scenes: str = 'plain',
 ) -> None:
-    """Write ``OUT/images/*.jpg`` and ``OUT/annotations/{train,val}.json``, whole or not at all.
+    """Write a set of people in poses and places of our own.
 
     Args:
-        out: folder that does not exist yet.
+        out, workers: see :func:`write_set`.
         num_train, num_val: images of the two splits; the last ``num_val`` are held back.
-        seed: the same seed gives the same bytes, whatever ``workers`` is.
-        workers: processes; all cores by default.
+        seed: the same seed gives the same bytes.
         scenes: a name in ``SCENES``.
 
     Raises:
         InputError: the folder exists or cannot be made.
     """
-    out, partial = Path(out), Path(f'{out}.partial')
-    if out.exists():
+    jobs = [
+        (number, functools.partial(make_image, seed, number, scenes))
+        for number in range(1, num_train + num_val + 1)
+    ]
+    about = f'synthetic people, {scenes} scenes, seed {seed}'
+    write_set(out, dict(train=jobs[:num_train], val=jobs[num_train:]), about, workers)
+
+
+def make_coco_layout_set(
+    out: str,
+    labels: str,
+    num_train: int,
+    num_val: int,
+    seed: int = 0,
+    workers: int | None = None,
+    long_side: int = LONG_SIDE,
+) -> None:
+    """Write a set of drawn people in the poses and places of COCO's.
+
+    Args:
+        out, workers: see :func:`write_set`.
+        labels: labels file, see :mod:`.synthetic_layouts`.
+        num_train, num_val: images with layouts of train2017 and of val2017.
+        seed: the same seed and labels give the same bytes.
+        long_side: of the images, in pixels.
+
+    Raises:
+        InputError: the labels cannot be used, the folder exists or cannot be made.
+    """
+    check_absent(out)
+    splits = choose_layouts(labels, num_train, num_val, seed, long_side)
+    jobs = {
+        name: [(x.image_id, functools.partial(draw_layout, seed, x)) for x in layouts]
+        for name, layouts in zip(('train', 'val'), splits, strict=True)
+    }
+    write_set(out, jobs, f"synthetic people in COCO's poses and places, seed {seed}", workers)
+
+
+def check_absent(out: str) -> None:
+    """Check that a folder does not exist.
+
+    Raises:
+        InputError: it does.
+    """
+    if Path(out).exists():
         raise InputError(f'{out} exists already; remove it or give another folder')
+
+
+def write_set(
+    out: str, splits: dict[str, list[tuple[int, Callable]]], about: str, workers: int | None
+) -> None:
+    """Write ``OUT/images/*.jpg`` and ``OUT/annotations/SPLIT.json``, whole or not at all.
+
+    Args:
+        out: folder that does not exist yet.
+        splits: of each split, the numbers of the images and the functions that make them.
+        about: description of the set.
+        workers: processes; all cores by default. The bytes do not depend on it.
+
+    Raises:
+        InputError: the folder exists or cannot be made.
+    """
+    check_absent(out)
+    out, partial = Path(out), Path(f'{out}.partial')
     shutil.rmtree(partial, ignore_errors=True)
     try:
         (partial / 'annotations').mkdir(parents=True)
@@ -209,27 +296,25 @@ def make_synthetic_set(
     except OSError as error:
         raise InputError(f'cannot make the folder {out}: {error.strerror}') from error
 
-    write = functools.partial(_write_image, seed=seed, scenes=scenes, folder=partial / 'images')
-    numbers = range(1, num_train + num_val + 1)
+    write = functools.partial(_write_image, folder=partial / 'images')
+    jobs = [job for split in splits.values() for job in split]
     with multiprocessing.get_context('spawn').Pool(workers) as pool:
-        records = list(
-            tqdm(
-                pool.imap(write, numbers, chunksize=8), total=len(numbers), desc='synthetic images'
-            )
-        )
-    write_annotations(records[:num_train], partial / 'annotations/train.json', seed, scenes)
-    write_annotations(records[num_train:], partial / 'annotations/val.json', seed, scenes)
+        made = pool.imap(write, jobs, chunksize=8)
+        records = iter(list(tqdm(made, total=len(jobs), desc='synthetic images')))
+    for name, split in splits.items():
+        of_split = list(itertools.islice(records, len(split)))
+        write_annotations(of_split, partial / f'annotations/{name}.json', about)
     os.replace(partial, out)
 
 
-def write_annotations(records: list[tuple], path: Path, seed: int, scenes: str) -> None:
+def write_annotations(records: list[tuple], path: Path, about: str) -> None:
     """Write a COCO keypoint JSON of (image, annotations) records."""
     annotations = [dict(id=0, image_id=image['id'], **a) for image, found in records for a in found]
     for number, annotation in enumerate(annotations, 1):
         annotation['id'] = number
     person = dict(id=1, name='person', supercategory='person', keypoints=KEYPOINTS, skeleton=[])
     coco = dict(
-        info=dict(description=f'synthetic people, {scenes} scenes, seed {seed}'),
+        info=dict(description=about),
         licenses=[],
         images=[image for image, _ in records],
         annotations=annotations,

@@ -1,0 +1,6 @@
+_base_ = ['./directpose_tiny-separate_1xb4-4e_synthetic-coco-256x320.py']
+
+# All groups read the same features.
+model = dict(
+    bbox_head=dict(
+        kpt_predictor=dict(type='mmdet.SharedKPAlign', group_channels=64)))
