@@ -1,13 +1,17 @@
 """Files are whole or not there."""
 
 import pytest
+from directpose.errors import InputError
 from directpose.files import replacing, write_json
 
 
 def test_old_file_stays_if_writing_fails(tmp_path):
     path = tmp_path / 'results.json'
     write_json([1], path)
-    with pytest.raises(OSError, match='No space left'), replacing(path) as partial:
+    with (
+        pytest.raises(InputError, match=r'results.json \(No space left .* untouched'),
+        replacing(path) as partial,
+    ):
         with open(partial, 'w') as file:
             file.write('half')
         raise OSError(28, 'No space left on device')

@@ -9,7 +9,6 @@ import os.path as osp
 import re
 import sys
 
-from directpose.check_hook import without_check_hook
 from directpose.checkpoint import check_checkpoint
 from directpose.checks import (
     build_unloaded,
@@ -22,7 +21,9 @@ from directpose.checks import (
 )
 from directpose.errors import InputError, exit_on_input_error
 from directpose.files import write_json
+from directpose.hooks.check_data import without_check_hook
 from directpose.mmpose_tools import load_mmpose_tool
+from directpose.processes import check_in_first, start_processes, unwrapped
 from directpose.skeleton import read_skeleton
 from mmengine.config import Config
 from mmengine.dist import is_main_process
@@ -46,8 +47,8 @@ def parse_own_args() -> argparse.Namespace:
     return args
 
 
-def set_up_submission(cfg: Config, name: str) -> None:
-    """Check the data and let the test write a submission in place of a metric.
+def check_submission(cfg: Config, name: str) -> None:
+    """Check the data of a test that writes a submission.
 
     Raises:
         InputError: the name or the data will not do.
@@ -64,7 +65,6 @@ def set_up_submission(cfg: Config, name: str) -> None:
     dataset = build_unloaded(cfg.test_dataloader.dataset)
     check_skeleton(dataset, read_skeleton(cfg.model.metainfo))
     check_image_list(dataset)
-    cfg.test_evaluator = dict(type='CocoSubmission', name=name, out_dir=cfg.work_dir)
 
 
 @exit_on_input_error
@@ -74,15 +74,17 @@ def main():
     args = tool.parse_args()
     cfg = tool.merge_args(read_config(args.config), args)
     cfg.work_dir = osp.abspath(cfg.work_dir)  # mmpose's hooks join relative ones twice
+    start_processes(cfg)
     if submit is None:
-        check_config(cfg, ('test',))
+        check_in_first(check_config, cfg, ('test',))
     else:
-        set_up_submission(cfg, submit)
+        check_in_first(check_submission, cfg, submit)
+        cfg.test_evaluator = dict(type='CocoSubmission', name=submit, out_dir=cfg.work_dir)
     cfg.custom_hooks = without_check_hook(cfg.get('custom_hooks', []))
     # The checkpoint brings all weights; those of the backbone's training are not needed.
     cfg.model.backbone.init_cfg = None
     runner = Runner.from_cfg(cfg)
-    check_checkpoint(args.checkpoint, runner.model)
+    check_in_first(check_checkpoint, args.checkpoint, unwrapped(runner.model))
     metrics = runner.test()
     runner.visualizer.add_scalars(metrics)
     if args.out and is_main_process():

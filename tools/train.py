@@ -3,12 +3,34 @@
 python tools/train.py CONFIG [--work-dir DIR] [--resume [CKPT]] [--amp] [--cfg-options …]
 """
 
-from directpose.check_hook import without_check_hook
-from directpose.checkpoint import check_checkpoint
+import os.path as osp
+from pathlib import Path
+
+from directpose.checkpoint import check_checkpoint, read_checkpoint
 from directpose.checks import check_config, read_config
 from directpose.errors import exit_on_input_error
+from directpose.hooks.check_data import without_check_hook
+from directpose.hooks.whole_checkpoints import mend_last_checkpoint
 from directpose.mmpose_tools import load_mmpose_tool
-from mmengine.runner import Runner
+from directpose.processes import check_in_first, start_processes, unwrapped
+from mmengine.config import Config
+from mmengine.runner import Runner, find_latest_checkpoint
+from torch import nn
+
+
+def check_start(cfg: Config, model: nn.Module) -> None:
+    """Check the weights that a training starts with, if it does not start with its own.
+
+    Raises:
+        InputError: they are not plain weights, or what is resumed is of another model.
+    """
+    if cfg.get('resume'):
+        mend_last_checkpoint(Path(cfg.work_dir))
+        path = cfg.get('load_from') or find_latest_checkpoint(cfg.work_dir)
+        if path:
+            check_checkpoint(path, model)
+    elif cfg.get('load_from') and osp.isfile(cfg.load_from):
+        read_checkpoint(cfg.load_from)
 
 
 @exit_on_input_error
@@ -16,11 +38,11 @@ def main():
     tool = load_mmpose_tool('train')
     args = tool.parse_args()
     cfg = tool.merge_args(read_config(args.config), args)
-    check_config(cfg, ('train', 'val'))
+    start_processes(cfg)
+    check_in_first(check_config, cfg, ('train', 'val'))
     cfg.custom_hooks = without_check_hook(cfg.get('custom_hooks', []))
     runner = Runner.from_cfg(cfg)
-    if cfg.get('resume') and cfg.get('load_from'):
-        check_checkpoint(cfg.load_from, runner.model)
+    check_in_first(check_start, cfg, unwrapped(runner.model))
     runner.train()
 
 

@@ -4,7 +4,11 @@ custom_imports = dict(imports=['directpose'], allow_failed_imports=False)
 
 default_hooks = dict(
     checkpoint=dict(
-        interval=1, save_best='coco/AP', rule='greater', max_keep_ckpts=2),
+        type='WholeCheckpointHook',
+        interval=1,
+        save_best='coco/AP',
+        rule='greater',
+        max_keep_ckpts=2),
     # To use it: --cfg-options default_hooks.badcase.enable=True
     badcase=dict(
         metric_type='accuracy',
@@ -14,6 +18,8 @@ default_hooks = dict(
 custom_hooks = [
     dict(type='SyncBuffersHook'),
     dict(type='CheckDataHook'),
+    dict(type='EpochSeedHook'),
+    dict(type='FiniteLossHook'),
     dict(type='OptimizeForInferenceHook'),
 ]
 

@@ -4,7 +4,7 @@ from .dependencies import check_dependencies
 
 check_dependencies()
 
-from . import check_hook, datasets, evaluation, models, optimize  # noqa: E402
+from . import datasets, evaluation, hooks, models, optimize  # noqa: E402
 from .checkpoint import allow_mmengine_checkpoints  # noqa: E402
 from .config_path import config_path  # noqa: E402
 from .version import __version__  # noqa: E402
@@ -13,10 +13,10 @@ allow_mmengine_checkpoints()
 
 __all__ = [
     '__version__',
-    'check_hook',
     'config_path',
     'datasets',
     'evaluation',
+    'hooks',
     'models',
     'optimize',
 ]

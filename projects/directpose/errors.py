@@ -4,13 +4,18 @@ import functools
 import sys
 from collections.abc import Callable
 
+INTERRUPTED = 130  # what a shell gives a command that Ctrl-C has ended
+
 
 class InputError(ValueError):
     """Bad input, told in one sentence: what is wrong, where, and what to do about it."""
 
 
 def exit_on_input_error(main: Callable) -> Callable:
-    """Let a tool's ``main`` end with the sentence of an InputError, not with its traceback."""
+    """Let a tool's ``main`` end with the sentence of an InputError, not with its traceback.
+
+    Ctrl-C ends it with a line as well.
+    """
 
     @functools.wraps(main)
     def wrapped(*args, **kwargs):
@@ -18,5 +23,8 @@ def exit_on_input_error(main: Callable) -> Callable:
             return main(*args, **kwargs)
         except InputError as error:
             sys.exit(f'error: {error}')
+        except KeyboardInterrupt:
+            print('interrupted', file=sys.stderr)
+            sys.exit(INTERRUPTED)
 
     return wrapped

@@ -6,18 +6,27 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from .errors import InputError
+
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[str]:
     """Give the name of a file beside ``path`` to write to; it takes its place in the end.
 
     If writing fails, what was at ``path`` before stays and nothing is left beside it.
+
+    Raises:
+        InputError: it cannot be written, for example because the disk is full.
     """
     path = Path(path)
     partial = path.with_name(f'{path.stem}.partial{path.suffix}')
     try:
         yield str(partial)
         os.replace(partial, path)
+    except OSError as error:
+        raise InputError(
+            f'cannot write {path} ({error.strerror or error}); what was there before is untouched'
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
 

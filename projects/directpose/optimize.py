@@ -4,12 +4,12 @@ import torch
 from mmcv.cnn import fuse_conv_bn
 from mmcv.ops import RoIAlign
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmpose.registry import HOOKS
 from torch import nn
 
 from .models import DirectPoseHead
 from .models.directpose.tower import Tower, split_groups
+from .processes import unwrapped
 
 
 def optimize_for_inference(model: nn.Module) -> None:
@@ -39,5 +39,4 @@ class OptimizeForInferenceHook(Hook):
 
     def before_test(self, runner) -> None:
         """Call :func:`optimize_for_inference`; the weights are loaded by then."""
-        model = runner.model
-        optimize_for_inference(model.module if is_model_wrapper(model) else model)
+        optimize_for_inference(unwrapped(runner.model))

@@ -1,9 +1,7 @@
 """People drawn where those of COCO's images are."""
 
 import json
-import os
 import re
-from pathlib import Path
 
 import commands
 import cv2
@@ -19,9 +17,6 @@ from directpose.datasets.synthetic_layouts import (
     fill_gaps,
     read_labels,
 )
-
-SHARED = Path(os.environ.get('DIRECTPOSE_SHARED', '../shared'))
-COCO_LABELS = SHARED / 'data/coco_pose_labels/coco2017_pose_labels.npz'
 
 
 def make_labels(num_images=10):
@@ -149,11 +144,11 @@ def test_other_files_are_refused(labels_file, tmp_path, spoil, message):
     assert not (tmp_path / 'out').exists()
 
 
-@pytest.mark.skipif(not COCO_LABELS.exists(), reason=f'no {COCO_LABELS}')
-def test_cocos_layouts_keep_their_scale_and_crowding():
-    labels = read_labels(str(COCO_LABELS))
+def test_cocos_layouts_keep_their_scale_and_crowding(shared):
+    path = str(shared / 'data/coco_pose_labels/coco2017_pose_labels.npz')
+    labels = read_labels(path)
     assert len(complete_poses(labels)) == 2000
-    layouts = choose_layouts(str(COCO_LABELS), 40, 1, 0, 320)[0]
+    layouts = choose_layouts(path, 40, 1, 0, 320)[0]
     people = [
         np.array(a['keypoints']).reshape(17, 3) for x in layouts for a in draw_layout(0, x)[1]
     ]

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torchvision.ops import batched_nms, clip_boxes_to_image
 
 from ...errors import InputError
+from ..normaliser import normaliser
 from ..pose_output import to_original_pixels
 from .keypoint_coder import decode_boxes, decode_keypoints, enclosing_boxes, encode_keypoints
 from .point_assigner import assign_points, box_distances, centerness_targets
@@ -180,7 +181,7 @@ class DirectPoseHead(BaseDenseHead):
         cls_targets = torch.zeros_like(cls_scores)
         cls_targets[batch_inds, point_inds, targets.labels] = 1
 
-        num_pos = reduce_mean(cls_scores.new_tensor(len(batch_inds))).clamp(min=1)
+        num_pos = normaliser(cls_scores.new_tensor(len(batch_inds)))
         centernesses = flatten_levels(outs['centernesses'])[batch_inds, point_inds, 0]
         losses = dict(
             loss_cls=self.loss_cls(cls_scores, cls_targets, avg_factor=num_pos),
@@ -207,15 +208,15 @@ class DirectPoseHead(BaseDenseHead):
         labelled = targets.keypoints_visible  # (N, K), 0 or 1
         weights = (targets.centernesses[:, None] * labelled)[..., None].expand_as(offsets)
         # Per location: centerness times labelled keypoints; the mean over x and y is the 2.
-        normaliser = 2 * reduce_mean(weights[..., 0].sum()).clamp(min=1)
+        avg_factor = 2 * normaliser(weights[..., 0].sum())
         losses = dict(
-            loss_kpt=self.loss_kpt(offsets, targets.offsets, weight=weights, avg_factor=normaliser)
+            loss_kpt=self.loss_kpt(offsets, targets.offsets, weight=weights, avg_factor=avg_factor)
         )
         if hasattr(self, 'loss_vis'):
             losses['loss_vis'] = self.loss_vis(
                 vis_preds[..., 0],
                 labelled,
-                avg_factor=reduce_mean(labelled.sum()).clamp(min=1),
+                avg_factor=normaliser(labelled.sum()),
             )
         return losses
 

@@ -2,9 +2,10 @@
 
 from mmcv.cnn import ConvModule
 from mmdet.registry import MODELS
-from mmdet.utils import reduce_mean
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+
+from ..normaliser import normaliser
 
 
 @MODELS.register_module()
@@ -60,7 +61,7 @@ class KeypointHeatmapHead(BaseModule):
         """Loss of the branch, from the labels of ``gt_instance_labels``."""
         logits = self(feat).float()
         targets = self.targets(logits, [s.gt_instance_labels for s in batch_data_samples])
-        num_pos = reduce_mean(targets.sum()).clamp(min=1)
+        num_pos = normaliser(targets.sum())
         return dict(loss_heatmap=self.loss_heatmap(logits, targets, avg_factor=num_pos))
 
     def targets(self, logits: Tensor, batch_labels: list) -> Tensor:

@@ -3,10 +3,10 @@
 import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from mmdet.registry import MODELS
-from mmdet.utils import reduce_mean
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from ..normaliser import normaliser
 from .keypoint_heatmaps import keypoint_cells, keypoint_loss
 
 
@@ -62,8 +62,7 @@ class KeypointHead(BaseModule):
             visible (N, K): > 0 where labelled.
         """
         cells, valid = keypoint_cells(keypoints, visible, rois, heatmaps.shape[-1])
-        normaliser = reduce_mean(valid.sum().float()).clamp(min=1)
-        return dict(loss_keypoint=keypoint_loss(heatmaps, cells, valid, normaliser))
+        return dict(loss_keypoint=keypoint_loss(heatmaps, cells, valid, normaliser(valid.sum())))
 
 
 @MODELS.register_module()

@@ -4,11 +4,11 @@ import os.path as osp
 
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmpose.registry import HOOKS
 
-from .checkpoint import check_checkpoint
-from .checks import check_config
+from ..checkpoint import check_checkpoint
+from ..checks import check_config
+from ..processes import unwrapped
 
 
 @HOOKS.register_module()
@@ -49,9 +49,8 @@ def check_weights(runner) -> None:
     Raises:
         InputError: it is of another model.
     """
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     if runner._load_from and osp.isfile(runner._load_from):
-        check_checkpoint(runner._load_from, model)
+        check_checkpoint(runner._load_from, unwrapped(runner.model))
 
 
 def without_check_hook(custom_hooks: list[dict]) -> list[dict]:

@@ -1,0 +1,35 @@
+"""Random numbers that a resumed training repeats."""
+
+import functools
+import random
+
+import numpy as np
+import torch
+from mmengine.dataset import worker_init_fn
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmpose.registry import HOOKS
+
+LARGE_PRIME = 15485863
+
+
+@HOOKS.register_module()
+class EpochSeedHook(Hook):
+    """Let the random numbers of an epoch depend on the seed and the epoch only.
+
+    So a training that was interrupted goes on as if it had not been: with the checkpoint of an
+    epoch, the same batches and the same augmentation follow. mmengine's own samplers know the
+    epoch already, its data workers do not.
+    """
+
+    def before_train_epoch(self, runner) -> None:
+        """Seed this process, and the data workers that are about to start."""
+        seed, rank = (runner.seed + LARGE_PRIME * runner.epoch) % 2**30, get_rank()
+        for set_seed in (random.seed, np.random.seed, torch.manual_seed):
+            set_seed(seed + rank)
+        loader = runner.train_dataloader
+        loader.worker_init_fn = functools.partial(
+            worker_init_fn, num_workers=loader.num_workers, rank=rank, seed=seed
+        )
+        # Workers that persist would go on with the numbers of the epoch before.
+        loader._iterator = None

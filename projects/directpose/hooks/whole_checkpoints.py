@@ -1,0 +1,138 @@
+"""Checkpoints that are whole or not there, whatever ends a training."""
+
+import contextlib
+import os
+import os.path as osp
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from mmengine.dist import barrier, is_main_process
+from mmengine.fileio import LocalBackend, register_backend
+from mmengine.hooks import CheckpointHook
+from mmpose.registry import HOOKS
+from torch import nn
+
+from ..errors import InputError
+from ..files import replacing, write_text
+from ..processes import unwrapped
+
+BACKEND = 'directpose.whole_files'
+
+
+class WholeFilesBackend(LocalBackend):
+    """Files on this machine, each written beside its place and put there when it is whole."""
+
+    def put(self, obj: bytes, filepath: str | os.PathLike) -> None:
+        """Write a binary file; after a loss of power, too, it is the old or the new one.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        os.makedirs(osp.dirname(filepath), exist_ok=True)
+        with replacing(filepath) as partial, open(partial, 'wb') as file:
+            file.write(obj)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+register_backend(BACKEND, WholeFilesBackend)
+
+
+class RemovalList:
+    """A file backend that notes what to remove and leaves it."""
+
+    def __init__(self, backend: LocalBackend) -> None:
+        self.outdated = []
+        self._backend = backend
+
+    def __getattr__(self, name: str):
+        return getattr(self._backend, name)
+
+    def remove(self, path: str) -> None:
+        """Note a file."""
+        self.outdated.append(path)
+
+
+@HOOKS.register_module()
+class WholeCheckpointHook(CheckpointHook):
+    """mmengine's hook, without moments at which being ended costs more than an interval.
+
+    A checkpoint is written beside its place, and what it makes outdated is removed after that. A
+    ``last_checkpoint`` that a run was about to write when it was killed is made good before the
+    next one resumes. Weights that are not finite are not written.
+
+    Args:
+        backend_args: of the file backend; for files on this machine, :class:`WholeFilesBackend`.
+        args, kwargs: of :class:`mmengine.hooks.CheckpointHook`.
+    """
+
+    def __init__(self, *args, backend_args: dict | None = None, **kwargs) -> None:
+        super().__init__(*args, backend_args=backend_args or dict(backend=BACKEND), **kwargs)
+
+    def before_run(self, runner) -> None:
+        """Tidy up after a run that was killed."""
+        if is_main_process():
+            clear_partial_files(Path(runner.work_dir))
+            mend_last_checkpoint(Path(runner.work_dir))
+        barrier()
+
+    def _save_checkpoint_with_step(self, runner, *args, **kwargs) -> None:
+        check_finite(unwrapped(runner.model), self.last_ckpt)
+        with self._removing_afterwards():
+            super()._save_checkpoint_with_step(runner, *args, **kwargs)
+
+    def _save_best_checkpoint(self, *args, **kwargs) -> None:
+        with self._removing_afterwards():
+            super()._save_best_checkpoint(*args, **kwargs)
+
+    @contextlib.contextmanager
+    def _removing_afterwards(self) -> Iterator[None]:
+        """Let the files that mmengine removes stay until their successors are there."""
+        backend, self.file_backend = self.file_backend, RemovalList(self.file_backend)
+        try:
+            yield
+            for path in self.file_backend.outdated:
+                backend.remove(path)
+        finally:
+            self.file_backend = backend
+
+
+def clear_partial_files(work_dir: Path) -> None:
+    """Remove what a run that was killed while it wrote a checkpoint has left."""
+    for path in work_dir.glob('*.partial.pth'):
+        path.unlink()
+
+
+def mend_last_checkpoint(work_dir: Path) -> None:
+    """Let ``last_checkpoint`` name the newest checkpoint if what it names is not there."""
+    note = work_dir / 'last_checkpoint'
+    if not note.exists() or osp.isfile(note.read_text(encoding='utf-8').strip()):
+        return
+    whole = sorted(
+        [*work_dir.glob('epoch_*.pth'), *work_dir.glob('iter_*.pth')],
+        key=lambda path: path.stat().st_mtime,
+    )
+    if whole:
+        write_text(str(whole[-1]), note)
+    else:
+        note.unlink()
+
+
+def check_finite(model: nn.Module, last: str | None) -> None:
+    """Check that all weights are numbers.
+
+    Args:
+        model: whose weights are to be written.
+        last: the checkpoint before.
+
+    Raises:
+        InputError: one is not.
+    """
+    broken = [name for name, w in model.state_dict().items() if not torch.isfinite(w).all()]
+    if broken:
+        since = f'; the last good checkpoint is {last}' if last else ''
+        raise InputError(
+            f'{len(broken)} of the weights, {broken[0]} first, are not finite, so no checkpoint is '
+            f'written{since}: a lower learning rate or clipped gradients may help'
+        )

@@ -1,0 +1,86 @@
+"""Training steps of one of several processes, for test_distributed.py: started by torchrun.
+
+python -m torch.distributed.run --nproc_per_node 2 tests/distributed_steps.py OUT
+"""
+
+import sys
+from pathlib import Path
+
+import directpose  # noqa: F401  (registers everything)
+import torch
+from builders import people, sample_of
+from commands import CONFIG, ROOT
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.registry import MODELS
+from torch.nn.parallel import DistributedDataParallel
+
+# Boxes of the people in each image of each batch; half of a batch for each of two processes.
+BATCHES = dict(
+    different=[
+        [(10, 10, 90, 120), (60, 20, 200, 190)],
+        [(5, 30, 250, 250)],
+        [(100, 40, 160, 200), (0, 0, 40, 60), (120, 100, 250, 250)],
+        [(30, 30, 70, 90)],
+    ],
+    one_process_without_people=[[(10, 10, 90, 120)], [(5, 30, 250, 250)], [], []],
+    nobody=[[], [], [], []],
+)
+
+
+class Losses(torch.nn.Module):
+    """All losses of a detector for a batch, as DistributedDataParallel wants to see them."""
+
+    def __init__(self, detector):
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, images, samples):
+        losses = self.detector.loss(images, samples)
+        return {name: value.sum() for name, value in losses.items()}
+
+
+def build_model():
+    """The small detector with GroupNorm in its backbone, too: nothing depends on the batch."""
+    init_default_scope('mmpose')
+    torch.manual_seed(0)
+    cfg = Config.fromfile(ROOT / CONFIG).model
+    cfg.backbone.norm_cfg = dict(type='GN', num_groups=8, requires_grad=True)
+    return Losses(MODELS.build(cfg))
+
+
+def make_batch(name):
+    """Images (4, 3, 256, 256) and their labels."""
+    torch.manual_seed(1)
+    samples = [sample_of(people(*boxes), (256, 256)) for boxes in BATCHES[name]]
+    return torch.randn(4, 3, 256, 256), samples
+
+
+def step(model, images, samples):
+    """Losses and gradients, by name."""
+    model.zero_grad()
+    losses = model(images, samples)
+    sum(losses.values()).backward()
+    gradients = {
+        name.removeprefix('module.'): None if p.grad is None else p.grad.clone()
+        for name, p in model.named_parameters()
+    }
+    return {name: value.detach() for name, value in losses.items()}, gradients
+
+
+def main(out):
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group('gloo')
+    rank = torch.distributed.get_rank()
+    model = DistributedDataParallel(build_model())
+    mine = slice(2 * rank, 2 * rank + 2)
+    results = {}
+    for name in BATCHES:
+        images, samples = make_batch(name)
+        results[name] = step(model, images[mine], samples[mine])
+    torch.save(results, Path(out) / f'{rank}.pt')
+    torch.distributed.destroy_process_group()
+
+
+if __name__ == '__main__':
+    main(sys.argv[1])

@@ -1,0 +1,129 @@
+"""Trainings that are killed at the worst moments, and resumed."""
+
+import builtins
+import contextlib
+import functools
+import logging
+import os
+import random
+import signal
+import sys
+import threading
+from pathlib import Path
+from unittest import mock
+
+import torch
+from commands import load_tool
+from directpose.files import replacing
+from directpose.hooks import whole_checkpoints
+from directpose.models import DirectPose
+
+from .children import run_in_child
+
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def half_a_checkpoint(obj, filepath):
+    """Die in the middle of a file."""
+    with replacing(filepath) as partial, open(partial, 'wb') as file:
+        file.write(obj[: len(obj) // 2])
+        file.flush()
+        die()
+
+
+def nth_call(number, first, then):
+    """A function that does ``first``, and ``then`` from its n-th call on; they take the same."""
+    calls = []
+
+    @functools.wraps(first)
+    def counted(*args, **kwargs):
+        calls.append(1)
+        return (then if len(calls) >= number else first)(*args, **kwargs)
+
+    return counted
+
+
+def soon(function):
+    """The function, and death while it runs."""
+
+    @functools.wraps(function)
+    def wrapped(*args, **kwargs):
+        threading.Timer(random.Random(0).uniform(0.001, 0.1), die).start()
+        return function(*args, **kwargs)
+
+    return wrapped
+
+
+def open_and_die_at_note(path, mode='r', *args, **kwargs):
+    """Open a file; a ``last_checkpoint`` that is written is empty when the process dies."""
+    file = REAL_OPEN(path, mode, *args, **kwargs)
+    if 'w' in mode and str(path).endswith('last_checkpoint'):
+        die()
+    return file
+
+
+def half_a_log_record(handler, record):
+    """Die in the middle of a line."""
+    handler.stream.write(handler.format(record)[:20])
+    handler.flush()
+    die()
+
+
+REAL_OPEN = builtins.open
+BACKEND = whole_checkpoints.WholeFilesBackend
+# What is replaced at each moment, and by what from its n-th call on.
+MOMENTS = {
+    'step': (DirectPose, 'loss', soon(DirectPose.loss)),
+    'validation': (DirectPose, 'predict', soon(DirectPose.predict)),
+    'half a checkpoint': (BACKEND, 'put', lambda _, *args: half_a_checkpoint(*args)),
+    'before its renaming': (whole_checkpoints.os, 'fsync', die),
+    'before the old one is removed': (BACKEND, 'remove', die),
+    'last_checkpoint': (builtins, 'open', open_and_die_at_note),
+    'log': (logging.FileHandler, 'emit', half_a_log_record),
+}
+
+
+def train(arguments, moment=None, number=1):
+    """Run tools/train.py, to be killed at the n-th occurrence of a moment."""
+    torch.set_num_threads(1)
+    sys.argv = ['tools/train.py', *map(str, arguments)]
+    with contextlib.ExitStack() as stack:
+        if moment is not None:
+            owner, name, then = MOMENTS[moment]
+            replaced = nth_call(number, getattr(owner, name), then)
+            stack.enter_context(mock.patch.object(owner, name, replaced))
+        load_tool('train').main()
+
+
+def train_through_kills(arguments, work_dir: Path, kills) -> list[int]:
+    """Train, resuming after each kill; the epochs that were done at each.
+
+    Args:
+        arguments: of tools/train.py.
+        work_dir: to train in.
+        kills: (moment, number of its occurrence) of each kill.
+    """
+    arguments = [*arguments, '--work-dir', str(work_dir), '--resume']
+    log, done = work_dir.with_suffix('.log'), []
+    for kill in kills:
+        status = run_in_child(train, arguments, *kill, log=log)
+        assert status == -signal.SIGKILL, (kill, status, log.read_text()[-3000:])
+        done.append(last_whole_epoch(work_dir))
+    status = run_in_child(train, arguments, log=log)
+    assert status == 0, log.read_text()[-3000:]
+    return done
+
+
+def last_whole_epoch(work_dir: Path) -> int:
+    """Of the checkpoints; all of them must be whole, whatever was going on."""
+    epochs = [0]
+    for path in work_dir.glob('*.pth'):
+        if '.partial.' not in path.name:
+            epochs.append(torch.load(path, weights_only=True)['meta']['epoch'])
+    return max(epochs)
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return torch.load(path, weights_only=True)['state_dict']
