@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from unittest import mock
 
+from children import run_script
+
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = 'configs/directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py'
 
@@ -26,8 +28,9 @@ def mim(*args, **options):
     return done.stdout + done.stderr
 
 
-def python(script, *args, **options):
-    return run(sys.executable, '-W', 'ignore', script, *args, **options)
+def python(script, *args, cwd=ROOT):
+    """Run a Python script as a command; its exit status and what it printed."""
+    return run_script(script, *args, cwd=cwd)
 
 
 def load_tool(name):

@@ -42,7 +42,7 @@ def write(path, records=(), **changes):
 @pytest.mark.parametrize(
     ('record', 'words'),
     [
-        (annotation(keypoints=None), 'has no keypoints: not a keypoint annotation'),
+        (annotation(keypoints=None), 'has no keypoints'),
         (annotation(bbox=None), 'has no bbox'),
         (
             annotation(keypoints=[1, 1, 2] * 14),
@@ -54,7 +54,7 @@ def write(path, records=(), **changes):
         (annotation(bbox=[0, 0, -5, 5]), 'a negative size: bbox [0, 0, -5, 5]'),
         (annotation(area=-1), 'a negative size'),
         (annotation(keypoints=['a', 1, 2] * 17), 'something else than numbers in keypoints'),
-        (annotation(area='large'), 'something else than numbers in area'),
+        (annotation(area='large'), "has 'large' as its area; that must be a number"),
         (annotation(bbox=[0, 0, 5]), 'a negative size: bbox [0, 0, 5]'),
         (annotation(category_id=3), 'has category_id 3; the model knows 1'),
         (annotation(image_id=2), "names an image that is not in 'images'"),

@@ -22,7 +22,7 @@ def undisturbed(synthetic_set, tmp_path_factory):
 
 def test_a_killed_training_goes_on_as_if_nothing_had_been(undisturbed, synthetic_set, tmp_path):
     """With the same seed it ends with the same weights, and loses at most an epoch."""
-    kills = [('last_checkpoint', 2), ('half a checkpoint', 1)]
+    kills = [('last_checkpoint', 3), ('half a checkpoint', 1)]
     work_dir = tmp_path / 'killed'
     done = train_through_kills(arguments(synthetic_set, 3), work_dir, kills)
     assert done == [2, 2]

@@ -15,7 +15,7 @@ import mmcv
 import numpy as np
 from directpose.checks import check_work_dir, read_json
 from directpose.errors import InputError, exit_on_input_error
-from directpose.files import replacing
+from directpose.files import write_image
 from directpose.inference import draw, read_image
 from directpose.skeleton import read_skeleton
 from mmengine.structures import InstanceData
@@ -109,8 +109,7 @@ def main(argv=None):
         ]
         rows.append(draw_row(visualizer, Path(args.images, image['file_name']), columns))
     titles = ['truth', *(name for name, _ in named)]
-    with replacing(args.out) as partial:
-        cv2.imwrite(partial, make_sheet(titles, rows))
+    write_image(make_sheet(titles, rows), args.out)
     print(f'written to {args.out}')
 
 

@@ -9,6 +9,7 @@ torchvision: the state dict of torchvision's keypointrcnn_resnet50_fpn.
 """
 
 import argparse
+import io
 import os.path as osp
 import re
 from collections import Counter
@@ -21,7 +22,7 @@ from directpose.checks import check_work_dir, read_config
 from directpose.config_path import config_path
 from directpose.convert import from_detectron2, from_fcos, from_gluoncv, from_torchvision
 from directpose.errors import InputError, exit_on_input_error
-from directpose.files import replacing
+from directpose.files import write_bytes
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
@@ -136,9 +137,9 @@ def report(converted: dict[str, Tensor], wanted: dict[str, Tensor]) -> str:
 
 def write_checkpoint(weights: dict[str, Tensor], source: str, dst: str) -> None:
     """Write a checkpoint, whole or not at all."""
-    with replacing(dst) as beside:
-        meta = dict(converted_from=osp.basename(source))
-        torch.save(dict(state_dict=weights, meta=meta), beside)
+    content, meta = io.BytesIO(), dict(converted_from=osp.basename(source))
+    torch.save(dict(state_dict=weights, meta=meta), content)
+    write_bytes(content.getvalue(), dst)
 
 
 CONVERTERS = dict(

@@ -15,11 +15,10 @@ import os.path as osp
 import sys
 
 import cv2
-import mmcv
 import numpy as np
 from directpose.checks import check_work_dir, count_classes
 from directpose.errors import InputError, exit_on_input_error
-from directpose.files import write_json
+from directpose.files import write_image, write_json
 from directpose.inference import (
     build_visualizer,
     coco_annotations,
@@ -108,7 +107,7 @@ def run_image(args, model, visualizer, path: str, number: int, predictions: Pred
     picture = draw(visualizer, image[..., ::-1].copy(), sample, with_gt=False)
     # The number keeps images of the same name in different folders apart.
     stem = osp.splitext(osp.basename(path))[0]
-    mmcv.imwrite(picture[..., ::-1], osp.join(args.out, f'{number:05d}_{stem}.jpg'))
+    write_image(picture[..., ::-1], osp.join(args.out, f'{number:05d}_{stem}.jpg'))
     predictions.add(path, image, sample.pred_instances)
 
 

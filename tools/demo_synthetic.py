@@ -18,6 +18,7 @@ import numpy as np
 from directpose.checks import check_work_dir
 from directpose.datasets.synthetic import make_synthetic_set
 from directpose.errors import InputError, exit_on_input_error
+from directpose.files import write_image
 from directpose.inference import build_visualizer, default_device, draw, load_model
 from directpose.run_tool import run_tool
 from mmengine.dataset import pseudo_collate
@@ -60,9 +61,9 @@ def draw_pictures(checkpoint: str, data_root: str, out: str, count: int) -> None
         sample.pred_instances = people[people.bbox_scores > 0.3]
         image = cv2.imread(sample.img_path)[..., ::-1].copy()
         picture = draw(visualizer, image, sample, with_gt=True)[..., ::-1]
-        cv2.imwrite(osp.join(out, 'pictures', osp.basename(sample.img_path)), picture)
+        write_image(picture, osp.join(out, 'pictures', osp.basename(sample.img_path)))
         pictures.append(picture)
-    cv2.imwrite(osp.join(out, 'predictions.jpg'), contact_sheet(pictures[:12], 3))
+    write_image(contact_sheet(pictures[:12], 3), osp.join(out, 'predictions.jpg'))
 
 
 def contact_sheet(pictures: list[np.ndarray], columns: int) -> np.ndarray:

@@ -6,6 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from .errors import InputError
 
 
@@ -31,10 +34,31 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
         partial.unlink(missing_ok=True)
 
 
+def write_bytes(content: bytes, path: str | os.PathLike) -> None:
+    """Write a binary file, whole or not at all, also after a loss of power."""
+    with replacing(path) as partial, open(partial, 'wb') as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_image(image: np.ndarray, path: str | os.PathLike, quality: int = 95) -> None:
+    """Write a picture (H, W, 3), BGR, whole or not at all; ``quality`` is of JPEG.
+
+    Raises:
+        InputError: it cannot be written, or its name is not one of a picture.
+    """
+    try:
+        # OpenCV's own writing says nothing of a full disk.
+        content = cv2.imencode(Path(path).suffix, image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    except cv2.error as error:
+        raise InputError(f'{path} is no name of a picture; let it end in .jpg or .png') from error
+    write_bytes(content.tobytes(), path)
+
+
 def write_text(text: str, path: str | os.PathLike) -> None:
     """Write a text file, whole or not at all."""
-    with replacing(path) as partial:
-        Path(partial).write_text(text, encoding='utf-8')
+    write_bytes(text.encode(), path)
 
 
 def write_json(content, path: str | os.PathLike) -> None:

@@ -103,6 +103,7 @@ class VideoWriter:
         self.fps = fps
         self._partial = f'{osp.splitext(path)[0]}.partial.mp4'
         self._writer = None
+        self._count = 0
 
     def write(self, frame: np.ndarray) -> None:
         """Append a frame (H, W, 3), BGR; all have the size of the first.
@@ -117,6 +118,7 @@ class VideoWriter:
                 raise InputError(f'OpenCV cannot write the video {self.path}; check the folder')
             self._writer = writer
         self._writer.write(frame)
+        self._count += 1
 
     def __enter__(self) -> 'VideoWriter':
         return self
@@ -125,10 +127,21 @@ class VideoWriter:
         if self._writer is None:
             return
         self._writer.release()
-        if kind is None:
-            os.replace(self._partial, self.path)
-        else:
+        if kind is not None:
             os.remove(self._partial)
+            return
+        if self._frames_written() != self._count:
+            os.remove(self._partial)
+            raise InputError(f'cannot write the video {self.path}; is the disk full?')
+        os.replace(self._partial, self.path)
+
+    def _frames_written(self) -> int:
+        """Frames of the file, which are fewer where the disk is full: OpenCV says nothing."""
+        try:
+            with open_video(self._partial) as capture:
+                return frame_count(capture, None) or 0
+        except InputError:
+            return 0
 
 
 class PeopleTracker:

@@ -13,12 +13,11 @@ from pathlib import Path
 from unittest import mock
 
 import torch
+from children import run_in_child
 from commands import load_tool
 from directpose.files import replacing
 from directpose.hooks import whole_checkpoints
 from directpose.models import DirectPose
-
-from .children import run_in_child
 
 
 def die(*_, **__):
@@ -34,12 +33,16 @@ def half_a_checkpoint(obj, filepath):
 
 
 def nth_call(number, first, then):
-    """A function that does ``first``, and ``then`` from its n-th call on; they take the same."""
-    calls = []
+    """A function that does ``first``, and ``then`` from its n-th call on; they take the same.
+
+    Of ``open``, only calls that write a ``last_checkpoint`` count.
+    """
+    calls, opens = [], first is open
 
     @functools.wraps(first)
     def counted(*args, **kwargs):
-        calls.append(1)
+        if not opens or (str(args[0]).endswith('last_checkpoint') and 'w' in args[1:2]):
+            calls.append(1)
         return (then if len(calls) >= number else first)(*args, **kwargs)
 
     return counted
@@ -56,12 +59,10 @@ def soon(function):
     return wrapped
 
 
-def open_and_die_at_note(path, mode='r', *args, **kwargs):
-    """Open a file; a ``last_checkpoint`` that is written is empty when the process dies."""
-    file = REAL_OPEN(path, mode, *args, **kwargs)
-    if 'w' in mode and str(path).endswith('last_checkpoint'):
-        die()
-    return file
+def open_and_die(*args, real_open=open, **kwargs):
+    """Empty a file and die."""
+    real_open(*args, **kwargs)
+    die()
 
 
 def half_a_log_record(handler, record):
@@ -71,7 +72,6 @@ def half_a_log_record(handler, record):
     die()
 
 
-REAL_OPEN = builtins.open
 BACKEND = whole_checkpoints.WholeFilesBackend
 # What is replaced at each moment, and by what from its n-th call on.
 MOMENTS = {
@@ -80,7 +80,7 @@ MOMENTS = {
     'half a checkpoint': (BACKEND, 'put', lambda _, *args: half_a_checkpoint(*args)),
     'before its renaming': (whole_checkpoints.os, 'fsync', die),
     'before the old one is removed': (BACKEND, 'remove', die),
-    'last_checkpoint': (builtins, 'open', open_and_die_at_note),
+    'last_checkpoint': (builtins, 'open', open_and_die),
     'log': (logging.FileHandler, 'emit', half_a_log_record),
 }
 

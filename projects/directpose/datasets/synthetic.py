@@ -8,10 +8,10 @@ own number only.
 
 import functools
 import itertools
-import json
 import multiprocessing
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ..errors import InputError
+from ..files import write_image, write_json
 from .synthetic_body import sample_body
 from .synthetic_layouts import Layout, body_of, choose_layouts
 from .synthetic_render import (
@@ -200,10 +201,14 @@ def _write_image(job: tuple[int, Callable], folder: Path) -> tuple[dict, list[di
     cv2.setNumThreads(1)
     image, annotations = draw()
     name = f'{number:06d}.jpg'
-    if not cv2.imwrite(str(folder / name), image, [cv2.IMWRITE_JPEG_QUALITY, 93]):
-        raise OSError(f'could not write {folder / name}')
+    write_image(image, folder / name, quality=93)
     height, width = image.shape[:2]
     return dict(id=number, file_name=name, width=width, height=height), annotations
+
+
+def leave_to_parent() -> None:
+    """Let Ctrl-C end a worker by its parent only, which says so."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def make_synthetic_set(
@@ -298,7 +303,7 @@ def write_set(
 
     write = functools.partial(_write_image, folder=partial / 'images')
     jobs = [job for split in splits.values() for job in split]
-    with multiprocessing.get_context('spawn').Pool(workers) as pool:
+    with multiprocessing.get_context('spawn').Pool(workers, leave_to_parent) as pool:
         made = pool.imap(write, jobs, chunksize=8)
         records = iter(list(tqdm(made, total=len(jobs), desc='synthetic images')))
     for name, split in splits.items():
@@ -320,4 +325,4 @@ def write_annotations(records: list[tuple], path: Path, about: str) -> None:
         annotations=annotations,
         categories=[person],
     )
-    path.write_text(json.dumps(coco))
+    write_json(coco, path)

@@ -14,7 +14,7 @@ from mmpose.registry import HOOKS
 from torch import nn
 
 from ..errors import InputError
-from ..files import replacing, write_text
+from ..files import write_bytes, write_text
 from ..processes import unwrapped
 
 BACKEND = 'directpose.whole_files'
@@ -24,16 +24,13 @@ class WholeFilesBackend(LocalBackend):
     """Files on this machine, each written beside its place and put there when it is whole."""
 
     def put(self, obj: bytes, filepath: str | os.PathLike) -> None:
-        """Write a binary file; after a loss of power, too, it is the old or the new one.
+        """Write a binary file.
 
         Raises:
             InputError: it cannot be written.
         """
         os.makedirs(osp.dirname(filepath), exist_ok=True)
-        with replacing(filepath) as partial, open(partial, 'wb') as file:
-            file.write(obj)
-            file.flush()
-            os.fsync(file.fileno())
+        write_bytes(obj, filepath)
 
 
 register_backend(BACKEND, WholeFilesBackend)

@@ -60,6 +60,13 @@ def bilinear_corners(positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return columns, rows, weights
 
 
+def weighted_rows(table: Tensor, inds: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sums (n, C) of rows ``inds`` (n, m) of a table (R, C), weighted by (n, m)."""
+    if torch.compiler.is_exporting():  # ONNX has no such bags
+        return (F.embedding(inds, table) * weights[..., None]).sum(1)
+    return F.embedding_bag(inds, table, mode='sum', per_sample_weights=weights)
+
+
 @MODELS.register_module()
 class KPAlign(nn.Module):
     """Keypoint Alignment layer (DirectPose, section 3.2).
@@ -206,17 +213,15 @@ class KPAlign(nn.Module):
         def read(level: int, chosen: Tensor) -> Tensor:
             cells = CellRows.of(self.sampler(feats[level]))
             # One cell outside is as good as any further, and keeps the integers small.
-            limit = positions.new_tensor([cells.width, cells.height])
-            columns, rows, weights = bilinear_corners(
-                positions[chosen].minimum(limit).clamp(min=-1)
-            )
+            x, y = positions[chosen].unbind(-1)
+            near = torch.stack((x.clamp(-1, cells.width), y.clamp(-1, cells.height)), -1)
+            columns, rows, weights = bilinear_corners(near)
             images, groups = chosen // self.num_groups, chosen % self.num_groups
             inds, inside = cells.row_of(batch_inds[images, None], columns, rows)  # (n, 4)
-            return F.embedding_bag(
-                inds * self.feature_groups + groups[:, None] % self.feature_groups,
+            return weighted_rows(
                 cells.table.reshape(-1, self.group_channels),  # (B * H * W * F, Cg)
-                mode='sum',
-                per_sample_weights=(weights * inside).to(cells.table.dtype),
+                inds * self.feature_groups + groups[:, None] % self.feature_groups,
+                (weights * inside).to(cells.table.dtype),
             )
 
         sampled = by_level(read, sources.flatten(), len(feats))

@@ -101,6 +101,10 @@ def by_level(function: Callable[[int, Tensor], Tensor], levels: Tensor, num_leve
     Returns:
         The results (N, ...), in the order of ``levels``.
     """
+    if torch.compiler.is_exporting():  # no loop can depend on what is in a tensor
+        everyone = torch.arange(len(levels), device=levels.device)
+        results = torch.stack([function(level, everyone) for level in range(num_levels)])
+        return results[levels, everyone]
     occurring = levels.unique().tolist() or [num_levels - 1]
     members = [(levels == level).nonzero()[:, 0] for level in occurring]
     results = [function(*pair) for pair in zip(occurring, members, strict=True)]

@@ -1,0 +1,237 @@
+"""Full disks, Ctrl-C, losses that are no numbers, and checkpoints with code in them."""
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from children import run_in_child
+from commands import CONFIG, ROOT, call, data_options, load_tool
+from directpose.errors import InputError
+from directpose.files import write_image, write_json, write_text
+from directpose.hooks.finite_loss import FiniteLossHook
+from directpose.hooks.whole_checkpoints import check_finite, mend_last_checkpoint
+from directpose.video import VideoWriter
+from mmengine.hooks import CheckpointHook
+
+# ---------------------------------------------------------------- a full disk
+
+
+def with_little_space(function, *args):
+    """Call a function that may write 5000 bytes to a file; more fails as on a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+    try:
+        function(*args)
+    except InputError as error:
+        sys.exit(f'error: {error}')
+
+
+def write_numbers(path):
+    write_json(list(range(10**5)), path)
+
+
+def write_noise(path):
+    write_image(np.random.default_rng(0).integers(0, 255, (200, 300, 3), np.uint8), path)
+
+
+def write_checkpoint(path):
+    load_tool('convert').write_checkpoint({'w': torch.ones(10**6)}, 'source.pth', str(path))
+
+
+def write_video(path):
+    with VideoWriter(str(path), 25) as writer:
+        for frame in np.random.default_rng(0).integers(0, 255, (20, 240, 320, 3), np.uint8):
+            writer.write(frame)
+
+
+@pytest.mark.parametrize(
+    ('name', 'write'),
+    [
+        ('results.json', write_numbers),
+        ('picture.jpg', write_noise),
+        ('checkpoint.pth', write_checkpoint),
+        ('video.mp4', write_video),
+    ],
+)
+def test_a_full_disk_leaves_the_old_file(name, write, tmp_path):
+    (tmp_path / name).write_bytes(b'old')
+    log = tmp_path / 'log'
+    assert run_in_child(with_little_space, write, tmp_path / name, log=log) == 1
+    assert 'error: cannot write' in log.read_text()
+    assert str(tmp_path / name) in log.read_text()
+    assert (tmp_path / name).read_bytes() == b'old'
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(['log', name])
+
+
+def train_with_little_space(arguments, space):
+    """tools/train.py on a disk that is full before a checkpoint is written."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (space, space))
+    torch.set_num_threads(1)
+    sys.argv = ['tools/train.py', *map(str, arguments)]
+    load_tool('train').main()
+
+
+def test_a_full_disk_leaves_the_old_checkpoints(trained, synthetic_set, tmp_path):
+    work_dir, log = tmp_path / 'work', tmp_path / 'log'
+    shutil.copytree(trained, work_dir)
+    before = {path.name: path.read_bytes() for path in work_dir.glob('*.pth')}
+    options = [*data_options(synthetic_set), 'train_cfg.max_epochs=2']
+    arguments = [CONFIG, '--work-dir', work_dir, '--resume', '--cfg-options', *options]
+    assert run_in_child(train_with_little_space, arguments, 10**6, log=log) == 1
+    assert {path.name: path.read_bytes() for path in work_dir.glob('*.pth')} == before
+    assert 'epoch_1.pth' in before
+    lines = log.read_text().splitlines()
+    assert lines[-1] == (
+        f'error: cannot write {work_dir}/epoch_2.pth (File too large); what was there before is '
+        'untouched'
+    )
+    assert not any(line.startswith('Traceback') for line in lines)
+
+
+def test_outdated_checkpoints_go_when_their_successors_are_there(trained, synthetic_set, tmp_path):
+    work_dir = tmp_path / 'work'
+    shutil.copytree(trained, work_dir)
+    options = [*data_options(synthetic_set), 'train_cfg.max_epochs=3']
+    options += ['default_hooks.checkpoint.max_keep_ckpts=1']
+    arguments = ['--work-dir', work_dir, '--resume', '--cfg-options', *options]
+    assert call('train', CONFIG, *arguments).returncode == 0
+    assert [path.name for path in work_dir.glob('epoch*')] == ['epoch_3.pth']
+    assert len(list(work_dir.glob('best*'))) == 1
+
+
+@pytest.mark.parametrize('note', ['', 'gone/epoch_7.pth'])
+def test_a_last_checkpoint_that_leads_nowhere_is_mended(note, tmp_path):
+    (tmp_path / 'last_checkpoint').write_text(note)
+    mend_last_checkpoint(tmp_path)
+    assert not (tmp_path / 'last_checkpoint').exists()
+    (tmp_path / 'last_checkpoint').write_text(note)
+    for number in (9, 10):
+        (tmp_path / f'epoch_{number}.pth').touch()
+        os.utime(tmp_path / f'epoch_{number}.pth', (number, number))
+    mend_last_checkpoint(tmp_path)
+    assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'epoch_10.pth')
+    write_text(str(tmp_path / 'epoch_9.pth'), tmp_path / 'last_checkpoint')
+    mend_last_checkpoint(tmp_path)
+    assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'epoch_9.pth')
+
+
+# ---------------------------------------------------------------- Ctrl-C
+
+
+def test_ctrl_c_ends_a_training_with_a_line(synthetic_set, tmp_path):
+    options = [*data_options(synthetic_set), 'train_cfg.max_epochs=1000']
+    options += ['train_dataloader.num_workers=2', 'train_cfg.val_interval=1000']
+    command = [sys.executable, '-W', 'ignore', 'tools/train.py', CONFIG, '--work-dir', tmp_path]
+    with subprocess.Popen(
+        [*map(str, command), '--cfg-options', *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as training:
+        for line in training.stdout:
+            if 'Saving checkpoint' in line:
+                break
+        time.sleep(0.3)
+        os.killpg(training.pid, signal.SIGINT)
+        said = training.communicate(timeout=60)[1]
+    assert training.returncode == 130
+    assert said.splitlines()[-1] == 'interrupted' and 'Traceback' not in said
+
+
+# ---------------------------------------------------------------- no numbers
+
+
+def test_a_loss_that_is_no_number_ends_the_training(synthetic_set, tmp_path):
+    options = [*data_options(synthetic_set), 'optim_wrapper.optimizer.lr=1e30']
+    options += ['param_scheduler.0.start_factor=1.0', 'optim_wrapper.clip_grad=None']
+    done = call('train', CONFIG, '--work-dir', tmp_path, '--cfg-options', *options)
+    assert done.returncode == 1 and done.stderr.startswith('error: loss')
+    assert 'in iteration 2, epoch 1, with the images [' in done.stderr
+    assert not list(tmp_path.glob('*.pth'))
+
+
+def test_the_images_of_the_batch_are_named():
+    samples = [SimpleNamespace(metainfo=dict(img_id=i)) for i in (7, 42)]
+    runner, batch = SimpleNamespace(iter=4, epoch=0), dict(data_samples=samples)
+    hook = FiniteLossHook()
+    hook.after_train_iter(runner, 4, batch, dict(loss=torch.tensor(1.0)))
+    with pytest.raises(InputError, match=r'loss_kpt is nan in iteration 5.* \[7, 42\]'):
+        hook.after_train_iter(
+            runner, 4, batch, dict(loss_cls=torch.tensor(0.5), loss_kpt=torch.tensor(float('nan')))
+        )
+
+
+def test_weights_that_are_no_numbers_are_not_written():
+    layer = torch.nn.Linear(2, 2)
+    check_finite(layer, None)
+    layer.bias.data[1] = float('inf')
+    with pytest.raises(InputError, match=r'1 of the weights, bias first, .* is epoch_3.pth'):
+        check_finite(layer, 'epoch_3.pth')
+
+
+def test_mmengine_still_calls_what_we_override():
+    assert {'_save_checkpoint_with_step', '_save_best_checkpoint'} <= set(vars(CheckpointHook))
+
+
+# ---------------------------------------------------------------- checkpoints with code
+
+
+class Code:
+    """A pickle that makes a file when it is read."""
+
+    def __reduce__(self):
+        return open, ('hacked', 'w')
+
+
+@pytest.fixture
+def hostile(trained, tmp_path, monkeypatch):
+    """Path of a checkpoint that fits the model and has code in it; the current folder is empty."""
+    content = torch.load(trained / 'epoch_1.pth', weights_only=True)
+    path = tmp_path / 'hostile.pth'
+    torch.save(content | dict(code=Code()), path)
+    (tmp_path / 'here').mkdir()
+    monkeypatch.chdir(tmp_path / 'here')
+    return path
+
+
+@pytest.mark.parametrize(
+    'command',
+    [
+        'test {config} {path}',
+        'demo {config} {path} {image}',
+        'convert fcos {path} out.pth',
+        'train {config} --resume {path}',
+        'train {config} --resume',
+        'train {config} --cfg-options load_from={path}',
+        'benchmark {config} {path}',
+    ],
+)
+def test_a_hostile_checkpoint_is_refused(command, hostile, synthetic_set, tmp_path):
+    image = next((synthetic_set / 'images').iterdir())
+    tool, *args = command.format(config=ROOT / CONFIG, path=hostile, image=image).split()
+    if tool in ('train', 'test'):
+        (tmp_path / 'work').mkdir()
+        (tmp_path / 'work/last_checkpoint').write_text(str(hostile))
+        args = [args[0], '--work-dir', tmp_path / 'work', *args[1:]]
+        args += ([] if '--cfg-options' in args else ['--cfg-options']) + data_options(synthetic_set)
+    done = call(tool, *args)
+    assert done.returncode == 1, done.stdout
+    assert done.stderr.startswith(f'error: {hostile} is not a checkpoint of plain weights')
+    assert not (tmp_path / 'here/hacked').exists()
+
+
+def test_the_inferencer_refuses_a_hostile_checkpoint(hostile, tmp_path):
+    from mmpose.apis import Pose2DInferencer
+
+    with pytest.raises(Exception, match='Weights only load failed'):
+        Pose2DInferencer(str(ROOT / CONFIG), str(hostile), device='cpu')
+    assert not (tmp_path / 'here/hacked').exists()
