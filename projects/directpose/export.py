@@ -1,10 +1,14 @@
 """DirectPose as an ONNX model: from pixels to people."""
 
+import importlib.util
 import io
+import json
+import os.path as osp
 from collections.abc import Sequence
 
 import torch
 from mmcv.cnn import fuse_conv_bn
+from mmengine.config import Config
 from torch import Tensor, nn
 from torchvision.ops import nms
 
@@ -13,6 +17,7 @@ from .files import write_bytes
 from .models import DirectPose
 from .models.directpose.keypoint_coder import decode_boxes, decode_keypoints, enclosing_boxes
 from .models.directpose.pyramid import Locations, flatten_levels, map_sizes
+from .skeleton import read_skeleton
 
 OUTPUTS = ('image_inds', 'boxes', 'scores', 'labels', 'keypoints')
 OPSET = 20
@@ -126,36 +131,61 @@ class PixelsToPeople(nn.Module):
         return tuple(values[keep] for values in people)
 
 
-def export_onnx(model: nn.Module, path: str, with_nms: bool = True) -> None:
+def export_onnx(model: nn.Module, path: str, with_nms: bool, facts: dict) -> None:
     """Write a model as ONNX, for images of any number and size.
 
     Args:
         model: a DirectPose; its batch normalisation is fused, in place.
         path: of the file.
         with_nms: see :class:`PixelsToPeople`.
+        facts: metadata that the file holds as JSON under ``directpose``.
 
     Raises:
-        InputError: the model is no DirectPose, or the file cannot be written.
+        InputError: the model is no DirectPose, a package is missing, or the file cannot be
+            written.
     """
     if not isinstance(model, DirectPose):
         raise InputError(f'{type(model).__name__} cannot be exported; give a config of DirectPose')
+    if importlib.util.find_spec('onnxscript') is None:
+        raise InputError('the export needs packages: pip install onnx onnxscript onnxruntime')
+    count, side = torch.export.Dim('B', min=1), dict(min=1, max=1024)
+    height, width = (32 * torch.export.Dim(name, **side) for name in 'hw')
     program = torch.onnx.export(
         PixelsToPeople(model, with_nms),
         (torch.rand(2, 3, 128, 160) * 255, torch.tensor([[128, 160], [100, 128]])),
         input_names=['images', 'sizes'],
         output_names=list(OUTPUTS),
-        dynamic_shapes=dict(
-            images={
-                0: torch.export.Dim('B', min=1),
-                2: 32 * torch.export.Dim('h', min=1, max=1024),
-                3: 32 * torch.export.Dim('w', min=1, max=1024),
-            },
-            sizes={0: torch.export.Dim('B', min=1)},
-        ),
+        dynamic_shapes=dict(images={0: count, 2: height, 3: width}, sizes={0: count}),
         opset_version=OPSET,
         dynamo=True,
         verbose=False,
     )
+    program.model.metadata_props['directpose'] = json.dumps(facts)
     content = io.BytesIO()
     program.save(content)
     write_bytes(content.getvalue(), path)
+
+
+def facts_of(cfg: Config) -> dict:
+    """What :class:`OnnxDetector` must know of a config.
+
+    Raises:
+        InputError: its test pipeline resizes in another way.
+    """
+    steps = {step['type']: step for step in cfg.test_dataloader.dataset.pipeline}
+    resize = steps.get('ResizeKeepRatio')
+    if resize is None:
+        raise InputError(
+            f'{cfg.filename} resizes images by none of {list(steps)} that the export knows; it '
+            'takes ResizeKeepRatio'
+        )
+    preprocessor = cfg.model.data_preprocessor
+    mean = preprocessor.mean[::-1] if preprocessor.bgr_to_rgb else preprocessor.mean
+    names = read_skeleton(cfg.model.metainfo)['keypoint_id2name']
+    return dict(
+        config=osp.basename(cfg.filename),
+        short_side=resize['short_side'],
+        long_side=resize['long_side'],
+        mean=list(mean),
+        keypoints=list(names.values()),
+    )

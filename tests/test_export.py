@@ -1,0 +1,48 @@
+"""The exported model finds the same people."""
+
+import cv2
+import numpy as np
+import pytest
+from commands import CONFIG, ROOT, call
+from directpose.inference import detect, load_model
+from directpose.onnx_detector import OnnxDetector
+
+
+@pytest.fixture(scope='module')
+def exported(trained, tmp_path_factory):
+    """Path of the trained model as ONNX, with all people whose score is above 0."""
+    path = tmp_path_factory.mktemp('export') / 'model.onnx'
+    options = ['--cfg-options', 'model.test_cfg.score_thr=0.0']
+    done = call('export_onnx', ROOT / CONFIG, trained / 'epoch_1.pth', path, *options)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def test_the_same_people_in_batches_of_any_sizes(exported, trained, synthetic_set):
+    config, checkpoint = str(ROOT / CONFIG), str(trained / 'epoch_1.pth')
+    model = load_model(config, checkpoint, 'cpu', {'model.test_cfg.score_thr': 0.0})
+    detector = OnnxDetector(str(exported))
+    images = [cv2.imread(str(path)) for path in sorted((synthetic_set / 'images').iterdir())]
+    odd = [cv2.resize(images[0], (50, 301)), cv2.resize(images[1], (640, 360))]
+    for batch in (images[:1], images[1:5], odd):
+        for image, people in zip(batch, detector(batch), strict=True):
+            expected = detect(model, image, 0.0).pred_instances
+            assert 20 < len(people['scores']) == len(expected.bbox_scores) <= 100
+            np.testing.assert_allclose(people['scores'], expected.bbox_scores, atol=1e-5)
+            # Of people with the same score, any order will do.
+            places = [_nearest(points, people['keypoints']) for points in expected.keypoints]
+            assert len(set(places)) == len(places)
+            found = people['keypoints'][places]
+            np.testing.assert_allclose(found[..., :2], expected.keypoints, atol=1e-3)
+            np.testing.assert_allclose(people['boxes'][places], expected.bboxes, atol=1e-3)
+
+
+def _nearest(points, others):
+    """Index of the person whose keypoints are nearest."""
+    return int(np.abs(others[..., :2] - points).max((1, 2)).argmin())
+
+
+def test_nobody_is_found_where_nobody_is(exported):
+    people = OnnxDetector(str(exported))([np.zeros((40, 60, 3), np.uint8)])[0]
+    assert people['keypoints'].shape == (len(people['scores']), 17, 3)
+    assert np.isfinite(people['keypoints']).all()

@@ -1,0 +1,85 @@
+"""tools/infer.py: shards and restarts give what one run gives."""
+
+import json
+import shutil
+
+import pytest
+from commands import CONFIG, ROOT, call
+
+
+def read(folder):
+    """Records of all parts, by image."""
+    lines = [line for part in sorted(folder.rglob('*.jsonl')) for line in part.open()]
+    records = [json.loads(line) for line in lines]
+    by_image = {record['image']: record for record in records}
+    assert len(by_image) == len(records)
+    return by_image
+
+
+@pytest.fixture
+def infer(trained, synthetic_set, tmp_path):
+    """Run the tool on 12 images, of which one is broken."""
+    images = tmp_path / 'images'
+    shutil.copytree(synthetic_set / 'images', images)
+    first, *_ = sorted(images.iterdir())
+    first.write_bytes(b'no image')
+
+    def run(out, *args):
+        common = [images, '--out', tmp_path / out, '--workers', 0, '--batch', 3, *args]
+        options = ['--cfg-options', 'model.test_cfg.score_thr=0.0', '--score-thr', 0.0]
+        return call('infer', ROOT / CONFIG, trained / 'epoch_1.pth', *common, *options)
+
+    return run
+
+
+def test_shards_are_the_whole(infer, tmp_path):
+    assert infer('one').returncode == 0
+    for shard in ('0/2', '1/2'):
+        assert infer('two', '--shard', shard, '--part', 4).returncode == 0
+    one, two = read(tmp_path / 'one'), read(tmp_path / 'two')
+    assert one.keys() == two.keys() and len(one) == 12
+    assert [p.name for p in sorted((tmp_path / 'two').iterdir())] == [
+        'shard-0-of-2',
+        'shard-1-of-2',
+    ]
+    assert len(list((tmp_path / 'two').rglob('part-*.jsonl'))) == 4
+    broken = [record for record in one.values() if 'error' in record]
+    assert len(broken) == 1 and 'is' in broken[0]['error']
+    for image, record in one.items():
+        assert two[image].get('width') == record.get('width')
+        assert len(two[image].get('people', [])) == len(record.get('people', []))
+    person = next(r for r in one.values() if r.get('people'))['people'][0]
+    assert len(person['keypoints']) == 51 and len(person['bbox']) == 4
+
+
+def test_it_goes_on_where_it_was_interrupted(infer, tmp_path):
+    assert infer('out', '--part', 4).returncode == 0
+    parts = sorted((tmp_path / 'out').rglob('part-*.jsonl'))
+    whole = [part.read_text() for part in parts]
+    parts[0].write_text('kept\n')
+    parts[1].unlink()
+    assert infer('out', '--part', 4).returncode == 0
+    assert [part.read_text() for part in parts] == ['kept\n', *whole[1:]]
+
+
+@pytest.mark.parametrize(
+    ('args', 'words'),
+    [
+        (['--shard', '2/2'], '--shard 2/2: give I/N with I from 0 to N - 1'),
+        (['--shard', 'x'], '--shard x: give I/N'),
+    ],
+)
+def test_bad_shards(infer, args, words):
+    done = infer('out', *args)
+    assert done.returncode == 1 and words in done.stderr
+
+
+def test_lists_of_images(tmp_path):
+    for name, text, words in (
+        ('empty.txt', '\n', 'holds no images'),
+        ('nowhere.txt', None, 'cannot read the image list'),
+    ):
+        if text is not None:
+            (tmp_path / name).write_text(text)
+        done = call('infer', 'config', 'checkpoint', tmp_path / name, '--out', tmp_path / 'out')
+        assert done.returncode == 1 and words in done.stderr

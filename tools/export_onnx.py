@@ -1,0 +1,52 @@
+"""Export a DirectPose as ONNX: pixels in, people out, for images of any number and size.
+
+    python tools/export_onnx.py CONFIG CHECKPOINT OUT.onnx [--no-nms]
+
+directpose.onnx_detector.OnnxDetector runs the file. Its inputs are images (B, 3, H, W), BGR, 0 to
+255, with sides that are multiples of 32, and their sizes (B, 2); its outputs image_inds (N,), boxes
+(N, 4), scores (N,), labels (N,) and keypoints (N, K, 3) of the people of all images, in
+network-input pixels.
+"""
+
+import argparse
+import os.path as osp
+
+from directpose.checkpoint import check_checkpoint
+from directpose.checks import check_work_dir, read_config
+from directpose.errors import exit_on_input_error
+from directpose.export import export_onnx, facts_of
+from mmengine.config import DictAction
+from mmpose.apis import init_model
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config file of a DirectPose')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('out', help='ONNX file to write')
+    parser.add_argument(
+        '--no-nms', action='store_true', help='all candidates come out, for a suppression elsewhere'
+    )
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='key=value of the config'
+    )
+    return parser.parse_args(argv)
+
+
+@exit_on_input_error
+def main(argv=None):
+    args = parse_args(argv)
+    check_work_dir(osp.dirname(osp.abspath(args.out)), 'OUT')
+    cfg = read_config(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    facts = facts_of(cfg)
+    check_checkpoint(args.checkpoint, init_model(cfg.copy(), device='cpu'))
+    model = init_model(cfg, args.checkpoint, device='cpu')
+    export_onnx(model, args.out, not args.no_nms, facts)
+    print(f'written to {args.out}')
+
+
+if __name__ == '__main__':
+    main()

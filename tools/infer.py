@@ -1,0 +1,163 @@
+"""Find the people in any number of images, on any number of machines.
+
+    python tools/infer.py CONFIG CHECKPOINT IMAGES --out DIR [--shard I/N]
+
+IMAGES is a folder (with its subfolders) or a text file with a path in each line. Process I of N (I
+from 0 to N - 1) does each N-th image. It writes parts, DIR/shard-I-of-N/part-*.jsonl, each whole or
+not at all: call it again after an interruption, and it goes on with the first part that is missing.
+A line is of an image: its path, its size and its people, or what is wrong with it.
+"""
+
+import argparse
+import json
+import os
+import re
+from pathlib import Path
+
+import torch
+from directpose.checks import check_work_dir
+from directpose.errors import InputError, exit_on_input_error
+from directpose.files import write_text
+from directpose.inference import (
+    IMAGE_SUFFIXES,
+    coco_annotations,
+    default_device,
+    load_model,
+    read_image,
+)
+from mmengine.config import DictAction
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.registry import DefaultScope
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('images', help='folder of images, or text file of their paths')
+    parser.add_argument('--out', required=True, help='folder to write to')
+    parser.add_argument('--shard', default='0/1', help='I/N, for example 3/128 (%(default)s)')
+    parser.add_argument('--part', type=int, default=1000, help='images in a file (%(default)s)')
+    parser.add_argument('--batch', type=int, default=8, help='images at once (%(default)s)')
+    parser.add_argument('--workers', type=int, default=2, help='processes that read images')
+    parser.add_argument('--score-thr', type=float, default=0.1, help='least score of a person')
+    parser.add_argument('--device', default=default_device(), help='for example cpu or cuda:0')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='key=value of the config'
+    )
+    return parser.parse_args(argv)
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Number of a shard and how many there are.
+
+    Raises:
+        InputError: it is something else.
+    """
+    match = re.fullmatch(r'(\d+)/(\d+)', text)
+    if match is None or not int(match[1]) < int(match[2]):
+        raise InputError(f'--shard {text}: give I/N with I from 0 to N - 1, for example 0/4')
+    return int(match[1]), int(match[2])
+
+
+def list_images(source: str) -> list[str]:
+    """The images of a folder, in order, or the lines of a text file.
+
+    Raises:
+        InputError: there are none.
+    """
+    path = Path(source)
+    if path.is_dir():
+        found = (p for p in path.rglob('*') if p.suffix.lower() in IMAGE_SUFFIXES)
+        images = sorted(map(str, found))
+    else:
+        try:
+            lines = path.read_text(encoding='utf-8').splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f'cannot read the image list {source} ({error})') from error
+        images = [line.strip() for line in lines if line.strip()]
+    if not images:
+        raise InputError(f'{source} holds no images: give a folder, or a text file of paths')
+    return images
+
+
+class Images(Dataset):
+    """Images as the model takes them, or what is wrong with them.
+
+    Args:
+        paths: of the images.
+        pipeline: of the test.
+    """
+
+    def __init__(self, paths: list[str], pipeline: Compose) -> None:
+        self.paths = paths
+        self.pipeline = pipeline
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, number: int) -> tuple[str, dict | str]:
+        path = self.paths[number]
+        try:
+            data = dict(img=read_image(path), img_path=path, img_id=number, id=[number])
+            return path, self.pipeline(data)
+        except InputError as error:
+            return path, str(error)
+
+
+def detect_batch(model, batch: list[tuple[str, dict | str]], score_thr: float) -> list[dict]:
+    """Records of a batch of :class:`Images`, in its order."""
+    good = [data for _, data in batch if not isinstance(data, str)]
+    samples = iter(model.test_step(pseudo_collate(good)) if good else [])
+    records = []
+    for path, data in batch:
+        if isinstance(data, str):
+            records.append(dict(image=path, error=data))
+            continue
+        sample = next(samples)
+        people = sample.pred_instances
+        height, width = sample.ori_shape
+        found = coco_annotations(people[people.bbox_scores > score_thr], 0)
+        fields = ('category_id', 'keypoints', 'bbox', 'score')
+        people = [{name: person[name] for name in fields} for person in found]
+        records.append(dict(image=path, width=width, height=height, people=people))
+    return records
+
+
+@exit_on_input_error
+@torch.no_grad()
+def main(argv=None):
+    args = parse_args(argv)
+    shard, num_shards = parse_shard(args.shard)
+    images = list_images(args.images)[shard::num_shards]
+    folder = Path(args.out, f'shard-{shard}-of-{num_shards}')
+    check_work_dir(str(folder), '--out')
+    parts = [images[i : i + args.part] for i in range(0, len(images), args.part)]
+    names = [folder / f'part-{number:06d}.jsonl' for number in range(len(parts))]
+    model = load_model(args.config, args.checkpoint, args.device, args.cfg_options)
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        pipeline = Compose(model.cfg.test_dataloader.dataset.pipeline)
+
+    progress = tqdm(desc=f'shard {args.shard}', total=len(images), unit='img')
+    for name, paths in zip(names, parts, strict=True):
+        if not name.exists():
+            loader = DataLoader(
+                Images(paths, pipeline), args.batch, num_workers=args.workers, collate_fn=list
+            )
+            records = []
+            for batch in loader:
+                records += detect_batch(model, batch, args.score_thr)
+                progress.update(len(batch))
+            write_text(''.join(json.dumps(record) + '\n' for record in records), name)
+        else:
+            progress.update(len(paths))
+    progress.close()
+    print(f'{len(images)} images in {len(parts)} parts are in {folder}{os.sep}')
+
+
+if __name__ == '__main__':
+    main()
