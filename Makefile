@@ -13,12 +13,13 @@ ABLATION := -naive -ungrouped -grouped -separate -finer
 CONFIGS  ?= $(ABLATION:%=configs/directpose/directpose_tiny%_1xb4-4e_synthetic-coco-256x320.py) \
 	configs/directpose/directpose_tiny_1xb4-4e_synthetic-coco-256x320.py
 
-.PHONY: help env test lint demo ablation clean
+.PHONY: help env test lint demo ablation reliability clean
 
 help:
 	@echo "make demo   train, test and draw a small DirectPose on synthetic people (about 15 min)"
 	@echo "make ablation   train DirectPose with each of its parts, three seeds each (about 4 h;"
 	@echo "                goes on where it stopped; single runs: CONFIGS=… SEEDS=…)"
+	@echo "make reliability   kill a training at many moments, feed broken files (about 15 min)"
 	@echo "make test   lint and run the test suite"
 	@echo "make lint   ruff"
 	@echo "make env    only build $(VENV)"
@@ -44,6 +45,9 @@ ablation: data/synthetic_coco
 
 data/synthetic_coco: | env
 	@$(BIN)/python tools/make_synthetic.py $@ --num-train 3000 --num-val 500 $(if $(LABELS),--labels $(LABELS))
+
+reliability: env
+	@PYTHONPATH=tests $(BIN)/python -W ignore -m reliability.run
 
 clean:
 	rm -rf $(VENV) work_dirs

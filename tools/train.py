@@ -1,11 +1,14 @@
 """Train a model; the arguments are those of mmpose's tools/train.py.
 
 python tools/train.py CONFIG [--work-dir DIR] [--resume [CKPT]] [--amp] [--cfg-options …]
+
+--amp is float16 on a GPU and bfloat16 on a CPU.
 """
 
 import os.path as osp
 from pathlib import Path
 
+import torch
 from directpose.checkpoint import check_checkpoint, read_checkpoint
 from directpose.checks import check_config, read_config
 from directpose.errors import exit_on_input_error
@@ -38,6 +41,9 @@ def main():
     tool = load_mmpose_tool('train')
     args = tool.parse_args()
     cfg = tool.merge_args(read_config(args.config), args)
+    if args.amp and not torch.cuda.is_available():
+        cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
+        del cfg.optim_wrapper.loss_scale
     start_processes(cfg)
     check_in_first(check_config, cfg, ('train', 'val'))
     cfg.custom_hooks = without_check_hook(cfg.get('custom_hooks', []))

@@ -4,7 +4,7 @@ from .dependencies import check_dependencies
 
 check_dependencies()
 
-from . import datasets, evaluation, hooks, models, optimize  # noqa: E402
+from . import datasets, evaluation, hooks, models, optim, optimize  # noqa: E402
 from .checkpoint import allow_mmengine_checkpoints  # noqa: E402
 from .config_path import config_path  # noqa: E402
 from .version import __version__  # noqa: E402
@@ -18,5 +18,6 @@ __all__ = [
     'evaluation',
     'hooks',
     'models',
+    'optim',
     'optimize',
 ]

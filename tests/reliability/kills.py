@@ -86,30 +86,36 @@ MOMENTS = {
 
 
 def train(arguments, moment=None, number=1):
-    """Run tools/train.py, to be killed at the n-th occurrence of a moment."""
+    """Run tools/train.py, to be killed at the n-th occurrence of a moment, or after n seconds."""
     torch.set_num_threads(1)
     sys.argv = ['tools/train.py', *map(str, arguments)]
     with contextlib.ExitStack() as stack:
-        if moment is not None:
+        if moment == 'seconds':
+            timer = threading.Timer(number, die)
+            timer.daemon = True
+            timer.start()
+        elif moment is not None:
             owner, name, then = MOMENTS[moment]
             replaced = nth_call(number, getattr(owner, name), then)
             stack.enter_context(mock.patch.object(owner, name, replaced))
         load_tool('train').main()
 
 
-def train_through_kills(arguments, work_dir: Path, kills) -> list[int]:
-    """Train, resuming after each kill; the epochs that were done at each.
+def train_through_kills(arguments, work_dir: Path, kills, may_end=False) -> list[int]:
+    """Train, resuming after each kill; the epochs that were kept at each.
 
     Args:
         arguments: of tools/train.py.
         work_dir: to train in.
-        kills: (moment, number of its occurrence) of each kill.
+        kills: (moment, number of its occurrence) of each kill, or ('seconds', after how many).
+        may_end: a training may end before it is killed.
     """
     arguments = [*arguments, '--work-dir', str(work_dir), '--resume']
     log, done = work_dir.with_suffix('.log'), []
     for kill in kills:
         status = run_in_child(train, arguments, *kill, log=log)
-        assert status == -signal.SIGKILL, (kill, status, log.read_text()[-3000:])
+        ended = [-signal.SIGKILL] + [0] * may_end
+        assert status in ended, (kill, status, log.read_text()[-3000:])
         done.append(last_whole_epoch(work_dir))
     status = run_in_child(train, arguments, log=log)
     assert status == 0, log.read_text()[-3000:]

@@ -1,0 +1,117 @@
+"""Kill a training at many moments and feed broken files by the hundreds; tells what came of it.
+
+    PYTHONPATH=tests python -m reliability.run [--kills 10] [--mutations 1000] [--out work_dirs/reliability]
+
+Leaves in the folder: reliability.md, and reliability.json with every case.
+"""
+
+import argparse
+import random
+import shutil
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import torch
+from commands import CONFIG, data_options
+from directpose.datasets.synthetic import make_synthetic_set
+from directpose.files import write_json, write_text
+from tqdm import tqdm
+
+from .fuzz import bad_outcomes, fuzz
+from .kills import MOMENTS, train_through_kills, weights
+
+EPOCHS = 8
+KINDS = dict(annotations=0.5, images=0.3, configs=0.2)  # shares of the mutations
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--kills', type=int, default=10, help='at random times (%(default)s)')
+    parser.add_argument('--mutations', type=int, default=1000, help='of files (%(default)s)')
+    parser.add_argument('--out', default='work_dirs/reliability', help='folder to write to')
+    return parser.parse_args(argv)
+
+
+def arguments(data: Path) -> list[str]:
+    """Of tools/train.py."""
+    workers = ['train_dataloader.num_workers=1', 'train_dataloader.persistent_workers=True']
+    epochs = [f'train_cfg.max_epochs={EPOCHS}', 'randomness.seed=1']
+    return [CONFIG, '--cfg-options', *data_options(data), *workers, *epochs]
+
+
+def kill_at_every_moment(data: Path, folder: Path) -> list[dict]:
+    """Kill a training at each moment, at one of its occurrences, and let it end."""
+    rng, rows = random.Random(0), []
+    for moment in tqdm(MOMENTS, 'moments'):
+        work_dir = folder / moment.replace(' ', '_')
+        done = train_through_kills(arguments(data), work_dir, [(moment, rng.randint(1, 6))])
+        rows.append(dict(moment=moment, epochs_kept=done, equal=as_undisturbed(work_dir)))
+    return rows
+
+
+def kill_at_random_times(data: Path, folder: Path, number: int, seconds: float) -> dict:
+    """Kill one training many times, each within the time that the whole of it takes."""
+    rng, work_dir = random.Random(1), folder / 'random'
+    kills = [('seconds', rng.uniform(0, 0.6 * seconds)) for _ in range(number)]
+    done = train_through_kills(arguments(data), work_dir, kills, may_end=True)
+    times = [round(after, 2) for _, after in kills]
+    return dict(seconds=times, epochs_kept=done, equal=as_undisturbed(work_dir))
+
+
+def as_undisturbed(work_dir: Path) -> bool:
+    """Whether the last weights are, bit for bit, those of the training that nobody killed."""
+    found, expected = (
+        weights(path / f'epoch_{EPOCHS}.pth')
+        for path in (work_dir, work_dir.parent / 'undisturbed')
+    )
+    return all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def summary(kills: list[dict], times: dict, fuzzed: dict[str, dict]) -> str:
+    """Everything as Markdown."""
+    lines = ['| killed | epochs kept | the same weights in the end |', '| --- | --- | --- |']
+    rows = [*kills, dict(moment=f'{len(times["seconds"])} random times', **times)]
+    for row in rows:
+        kept = ', '.join(map(str, row['epochs_kept']))
+        lines.append(f'| {row["moment"]} | {kept} | {"yes" if row["equal"] else "NO"} |')
+    lines += ['', '| mutated | cases | outcomes | neither a sentence nor right |']
+    lines += ['| --- | --- | --- | --- |']
+    for kind, outcomes in fuzzed.items():
+        counts = Counter(outcome for outcome, _ in outcomes.values())
+        told = ', '.join(f'{name} {count}' for name, count in counts.most_common())
+        bad = bad_outcomes(kind, outcomes)
+        lines.append(f'| {kind} | {len(outcomes)} | {told} | {len(bad)} |')
+    return '\n'.join(lines) + '\n'
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    folder = Path(args.out).resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    data = folder / 'data'
+    make_synthetic_set(str(data), 8, 4, seed=3)
+
+    start = time.perf_counter()
+    train_through_kills(arguments(data), folder / 'undisturbed', [])
+    seconds = time.perf_counter() - start
+    kills = kill_at_every_moment(data, folder)
+    times = kill_at_random_times(data, folder, args.kills, seconds)
+    fuzzed = {
+        kind: fuzz(kind, list(range(round(share * args.mutations))), data, folder)
+        for kind, share in KINDS.items()
+    }
+    text = summary(kills, times, fuzzed)
+    write_json(dict(kills=kills, random_times=times, mutations=fuzzed), folder / 'reliability.json')
+    write_text(text, folder / 'reliability.md')
+    print(f'\n{text}\nevery case is in {folder / "reliability.json"}')
+    bad = any(bad_outcomes(kind, outcomes) for kind, outcomes in fuzzed.items())
+    sys.exit(int(bad or not all(row['equal'] for row in [*kills, times])))
+
+
+if __name__ == '__main__':
+    main()
