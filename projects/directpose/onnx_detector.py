@@ -25,6 +25,9 @@ class OnnxDetector:
     def __call__(self, images: list[np.ndarray]) -> list[dict[str, np.ndarray]]:
         """Detect people.
 
+        Images of different shapes are padded to a common one, which changes what normalisation
+        sees and so the people a little, as it does in the model itself.
+
         Args:
             images: (H, W, 3), BGR, uint8, as OpenCV reads them; of any sizes.
 

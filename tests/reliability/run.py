@@ -1,6 +1,6 @@
 """Kill a training at many moments and feed broken files by the hundreds; tells what came of it.
 
-    PYTHONPATH=tests python -m reliability.run [--kills 10] [--mutations 1000] [--out work_dirs/reliability]
+    PYTHONPATH=tests python -m reliability.run [--kills 10] [--mutations 1000] [--out FOLDER]
 
 Leaves in the folder: reliability.md, and reliability.json with every case.
 """
