@@ -13,7 +13,7 @@ ABLATION := -naive -ungrouped -grouped -separate -finer
 CONFIGS  ?= $(ABLATION:%=configs/directpose/directpose_tiny%_1xb4-4e_synthetic-coco-256x320.py) \
 	configs/directpose/directpose_tiny_1xb4-4e_synthetic-coco-256x320.py
 
-.PHONY: help env test lint demo ablation reliability clean
+.PHONY: help env test lint demo ablation reliability test-forks clean
 
 help:
 	@echo "make demo   train, test and draw a small DirectPose on synthetic people (about 15 min)"
@@ -21,6 +21,7 @@ help:
 	@echo "                goes on where it stopped; single runs: CONFIGS=… SEEDS=…)"
 	@echo "make reliability   kill a training at many moments, feed broken files (about 15 min)"
 	@echo "make test   lint and run the test suite"
+	@echo "make test-forks   the same with the community forks of OpenMMLab"
 	@echo "make lint   ruff"
 	@echo "make env    only build $(VENV)"
 
@@ -49,5 +50,11 @@ data/synthetic_coco: | env
 reliability: env
 	@PYTHONPATH=tests $(BIN)/python -W ignore -m reliability.run
 
+test-forks: .venv-forks/.complete
+	@.venv-forks/bin/python -m pytest
+
+.venv-forks/.complete: requirements/build.txt requirements/compiled.txt requirements/lock.txt requirements/forks.txt
+	@bash tools/setup_forks.sh $(PYTHON) .venv-forks
+
 clean:
-	rm -rf $(VENV) work_dirs
+	rm -rf $(VENV) .venv-forks work_dirs
