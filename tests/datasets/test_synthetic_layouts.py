@@ -1,9 +1,7 @@
 """People drawn where those of COCO's images are."""
 
 import json
-import os
 import re
-from pathlib import Path
 
 import commands
 import cv2
@@ -19,9 +17,6 @@ from directpose.datasets.synthetic_layouts import (
     fill_gaps,
     read_labels,
 )
-
-SHARED = Path(os.environ.get('DIRECTPOSE_SHARED', '../shared'))
-COCO_LABELS = SHARED / 'data/coco_pose_labels/coco2017_pose_labels.npz'
 
 
 def make_labels(num_images=10):
@@ -46,6 +41,13 @@ def make_labels(num_images=10):
                 )
             )
     return {name: np.stack([row[name] for row in rows]) for name in SHAPES}
+
+
+def incomplete():
+    """Labels of people who all lack their legs."""
+    labels = make_labels()
+    labels['kpt_v'][:, 13:] = 0
+    return labels
 
 
 @pytest.fixture
@@ -128,6 +130,23 @@ def test_the_tool_draws_a_set(labels_file, tmp_path):
     assert [a['keypoints'] for a in written] == [a['keypoints'] for a in annotations]
 
 
+def test_people_without_a_keypoint_are_left_out(labels_file):
+    labels = make_labels()
+    labels['kpt_v'][1] = 0
+    np.savez(labels_file, **labels)
+    assert [len(x.visible) for x in choose_layouts(str(labels_file), 7, 3, 0, 320)[0]] == [1] + [
+        2
+    ] * 6
+
+
+def test_labels_or_scenes(labels_file, tmp_path, capsys):
+    args = ['--labels', labels_file, '--scenes', 'hard']
+    assert commands.call('make_synthetic', tmp_path / 'out', *args).returncode == 2
+    assert 'not allowed with' in capsys.readouterr().err
+    done = commands.call('make_synthetic', tmp_path / 'out', *args[:2], '--long-side', 8)
+    assert done.returncode == 1 and 'images of 8 pixels are too small' in done.stderr
+
+
 @pytest.mark.parametrize(
     ('spoil', 'message'),
     [
@@ -137,6 +156,12 @@ def test_the_tool_draws_a_set(labels_file, tmp_path):
         (lambda path: np.savez(path, image_id=[1]), "lacks \\['bbox_cxcywh', 'is_val2017'"),
         (lambda path: np.savez(path, **{**make_labels(), 'kpt_v': np.zeros((20, 16))}), 'kpt_v'),
         (lambda path: np.savez(path, **{n: [{}] for n in SHAPES}), 'is no .npz of plain arrays'),
+        (
+            lambda path: np.savez(path, **{**make_labels(), 'kpt_v': np.full((20, 17), 3)}),
+            '0, 1 and 2',
+        ),
+        (lambda path: np.savez(path, **make_labels() | dict(image_id=['x'] * 20)), 'not numbers'),
+        (lambda path: np.savez(path, **incomplete()), 'has nobody above 200 pixels'),
         (lambda path: np.savez(path, **make_labels(5)), 'has 2 train images, not 1024'),
     ],
 )
@@ -149,11 +174,11 @@ def test_other_files_are_refused(labels_file, tmp_path, spoil, message):
     assert not (tmp_path / 'out').exists()
 
 
-@pytest.mark.skipif(not COCO_LABELS.exists(), reason=f'no {COCO_LABELS}')
-def test_cocos_layouts_keep_their_scale_and_crowding():
-    labels = read_labels(str(COCO_LABELS))
+def test_cocos_layouts_keep_their_scale_and_crowding(shared):
+    path = str(shared / 'data/coco_pose_labels/coco2017_pose_labels.npz')
+    labels = read_labels(path)
     assert len(complete_poses(labels)) == 2000
-    layouts = choose_layouts(str(COCO_LABELS), 40, 1, 0, 320)[0]
+    layouts = choose_layouts(path, 40, 1, 0, 320)[0]
     people = [
         np.array(a['keypoints']).reshape(17, 3) for x in layouts for a in draw_layout(0, x)[1]
     ]
