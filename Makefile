@@ -17,7 +17,7 @@ CONFIGS  ?= $(ABLATION:%=configs/directpose/directpose_tiny%_1xb4-4e_synthetic-c
 
 help:
 	@echo "make demo   train, test and draw a small DirectPose on synthetic people (about 15 min)"
-	@echo "make ablation   train DirectPose with each of its parts, three seeds each (about 4 h;"
+	@echo "make ablation   train DirectPose with each of its parts, three seeds each (hours;"
 	@echo "                goes on where it stopped; single runs: CONFIGS=… SEEDS=…)"
 	@echo "make reliability   kill a training at many moments, feed broken files (about 15 min)"
 	@echo "make test   lint and run the test suite"
@@ -45,6 +45,7 @@ ablation: data/synthetic_coco
 	@$(BIN)/python tools/ablation.py $(CONFIGS) --seeds $(SEEDS) --work-dir work_dirs/ablation
 
 data/synthetic_coco: | env
+	@echo "$(if $(LABELS),people in the poses and places of $(LABELS),no LABELS: scenes of our own)"
 	@$(BIN)/python tools/make_synthetic.py $@ --num-train 3000 --num-val 500 $(if $(LABELS),--labels $(LABELS))
 
 reliability: env

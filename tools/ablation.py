@@ -95,12 +95,12 @@ def make_table(results: dict[str, list[dict]]) -> str:
 
 def draw_plot(results: dict[str, list[dict]], path: Path) -> None:
     """A point for each run, a line at the mean of each config."""
-    figure, axes = plt.subplots(figsize=(7, 1.2 + 0.5 * len(results)), layout='constrained')
+    figure, axes = plt.subplots(figsize=(9, 1.2 + 0.5 * len(results)), layout='constrained')
     for row, found in enumerate(results.values()):
         values = [m['coco/AP'] for m in found]
         axes.plot(values, [row] * len(values), 'o', color='tab:blue', alpha=0.6)
         axes.plot([np.mean(values)] * 2, [row - 0.3, row + 0.3], color='tab:blue')
-    axes.set(xlabel='keypoint AP; a point for each seed, a line at the mean')
+    axes.set(xlabel='keypoint AP: seeds and their mean')
     axes.set_yticks(range(len(results)), list(results))
     axes.invert_yaxis()
     axes.grid(axis='x', alpha=0.3)

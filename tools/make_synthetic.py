@@ -22,13 +22,14 @@ def parse_args(argv=None):
     parser.add_argument('--num-val', type=int, default=64, help='held-back images')
     parser.add_argument('--seed', type=int, default=0, help='the same seed makes the same bytes')
     parser.add_argument('--workers', type=int, help='processes (default: one for each core)')
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
         '--scenes',
         choices=SCENES,
         default='plain',
         help='hard: more people, more of them covered, keypoints outside of the boxes',
     )
-    parser.add_argument(
+    what.add_argument(
         '--labels',
         help="poses and places of COCO's people (.npz, see directpose.datasets.synthetic_layouts), "
         'drawn instead of scenes of our own',

@@ -43,6 +43,13 @@ def make_labels(num_images=10):
     return {name: np.stack([row[name] for row in rows]) for name in SHAPES}
 
 
+def incomplete():
+    """Labels of people who all lack their legs."""
+    labels = make_labels()
+    labels['kpt_v'][:, 13:] = 0
+    return labels
+
+
 @pytest.fixture
 def labels_file(tmp_path):
     path = tmp_path / 'labels.npz'
@@ -123,6 +130,23 @@ def test_the_tool_draws_a_set(labels_file, tmp_path):
     assert [a['keypoints'] for a in written] == [a['keypoints'] for a in annotations]
 
 
+def test_people_without_a_keypoint_are_left_out(labels_file):
+    labels = make_labels()
+    labels['kpt_v'][1] = 0
+    np.savez(labels_file, **labels)
+    assert [len(x.visible) for x in choose_layouts(str(labels_file), 7, 3, 0, 320)[0]] == [1] + [
+        2
+    ] * 6
+
+
+def test_labels_or_scenes(labels_file, tmp_path, capsys):
+    args = ['--labels', labels_file, '--scenes', 'hard']
+    assert commands.call('make_synthetic', tmp_path / 'out', *args).returncode == 2
+    assert 'not allowed with' in capsys.readouterr().err
+    done = commands.call('make_synthetic', tmp_path / 'out', *args[:2], '--long-side', 8)
+    assert done.returncode == 1 and 'images of 8 pixels are too small' in done.stderr
+
+
 @pytest.mark.parametrize(
     ('spoil', 'message'),
     [
@@ -132,6 +156,12 @@ def test_the_tool_draws_a_set(labels_file, tmp_path):
         (lambda path: np.savez(path, image_id=[1]), "lacks \\['bbox_cxcywh', 'is_val2017'"),
         (lambda path: np.savez(path, **{**make_labels(), 'kpt_v': np.zeros((20, 16))}), 'kpt_v'),
         (lambda path: np.savez(path, **{n: [{}] for n in SHAPES}), 'is no .npz of plain arrays'),
+        (
+            lambda path: np.savez(path, **{**make_labels(), 'kpt_v': np.full((20, 17), 3)}),
+            '0, 1 and 2',
+        ),
+        (lambda path: np.savez(path, **make_labels() | dict(image_id=['x'] * 20)), 'not numbers'),
+        (lambda path: np.savez(path, **incomplete()), 'has nobody above 200 pixels'),
         (lambda path: np.savez(path, **make_labels(5)), 'has 2 train images, not 1024'),
     ],
 )

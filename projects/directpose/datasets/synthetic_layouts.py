@@ -42,6 +42,9 @@ SHAPES = dict(
     kpt_v=(17,),
 )
 
+TALL = 200  # pixels; the poses of smaller people are less exact
+MAX_POSES = 2000  # enough to find one alike, few enough to compare with each
+
 # Two keypoints and their distance in body heights.
 BONES = [(*SHOULDERS, 2 * SHOULDER), (*HIPS, 2 * HIP)] + [
     (starts[side], ends[side], length)
@@ -76,7 +79,8 @@ class Layout(NamedTuple):
 
 
 def read_labels(path: str) -> dict[str, np.ndarray]:
-    """The arrays of a labels file, without the people whose image's size is not known.
+    """The arrays of a labels file, without people who have no keypoint and those whose image's
+    size is not known.
 
     Raises:
         InputError: it is no such file.
@@ -97,7 +101,11 @@ def read_labels(path: str) -> dict[str, np.ndarray]:
             raise InputError(
                 f'{path}: {name} has the shape {labels[name].shape}, not {(rows, *shape)}'
             )
-    known = (labels['size_wh'] > 0).all(1)
+        if labels[name].dtype.kind not in 'biuf':
+            raise InputError(f'{path}: {name} holds {labels[name].dtype}, not numbers')
+    if not np.isin(labels['kpt_v'], (0, 1, 2)).all():
+        raise InputError(f'{path}: kpt_v has something else than 0, 1 and 2')
+    known = (labels['size_wh'] > 0).all(1) & (labels['kpt_v'] > 0).any(1)
     labels = {name: array[known] for name, array in labels.items()}
     # integers of few bits would overflow
     return {name: a.astype(float) if a.ndim > 1 else a for name, a in labels.items()}
@@ -117,8 +125,15 @@ def choose_layouts(
     Raises:
         InputError: the file cannot be used, or has fewer images.
     """
+    if long_side < 32:
+        raise InputError(f'images of {long_side} pixels are too small; at least 32 are needed')
     labels = read_labels(path)
     complete = complete_poses(labels)
+    if not len(complete):
+        raise InputError(
+            f'{path} has nobody above {TALL} pixels with all keypoints, from whom to guess missing '
+            'ones'
+        )
     splits = []
     for name, number in (('train', num_train), ('val', num_val)):
         of_split = labels['is_val2017'] == (name == 'val')
@@ -133,11 +148,11 @@ def choose_layouts(
 def complete_poses(labels: dict[str, np.ndarray]) -> np.ndarray:
     """Poses (Q, 17) of tall people without a gap, as x + iy from their centre, in their extent."""
     heights = labels['bbox_cxcywh'][:, 3] * labels['size_wh'][:, 1]
-    whole = (labels['kpt_v'] > 0).all(1) & (heights > 200)
+    whole = (labels['kpt_v'] > 0).all(1) & (heights > TALL)
     points = labels['kpt_xy'][whole] * labels['size_wh'][whole, None]
     extent = np.ptp(points, axis=1).max(1)
     poses = (points[..., 0] + 1j * points[..., 1]) / extent[:, None]
-    return (poses - poses.mean(1, keepdims=True))[:2000]
+    return (poses - poses.mean(1, keepdims=True))[:MAX_POSES]
 
 
 def make_layout(
