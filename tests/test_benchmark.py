@@ -13,6 +13,8 @@ from mmpose.registry import MODELS
 
 CONFIG = 'configs/directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py'
 
+FCOS = 'mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py'
+
 
 @pytest.fixture(scope='module')
 def benchmark(root):
@@ -74,6 +76,7 @@ def test_training_steps(benchmark, root, tmp_path):
     [
         (['--size', '800'], '--size 800'),
         (['--vs', CONFIG, '--size', '64x64'], 'named twice'),
+        (['--forms', 'onnx', '--vs', FCOS, '--size', '64x64'], '--forms onnx runs a DirectPose'),
         (['--vs', 'nowhere.py'], 'cannot load the config nowhere.py'),
         (['--vs', 'mmdet::nowhere.py'], 'cannot load the config mmdet::nowhere.py'),
     ],
@@ -95,13 +98,25 @@ def test_half_precision_and_a_checkpoint(benchmark, root, tmp_path):
 
 
 def test_detectors_of_mmdet_and_mmpose(benchmark, root, tmp_path):
-    fcos = 'mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py'
     rtmo = 'mmpose::body_2d_keypoint/rtmo/coco/rtmo-s_8xb32-600e_coco-640x640.py'
-    arguments = ['--vs', fcos, rtmo, '--size', '64x96', '--candidates', '9', '--runs', '1']
+    arguments = ['--vs', FCOS, rtmo, '--size', '64x96', '--candidates', '9', '--runs', '1']
     rows = run(benchmark, root, tmp_path / 'out.json', *arguments)['rows']
     assert [row['candidates'] for row in rows] == [9, 9, 9]
     names = [row['model'] for row in rows]
     assert names == ['directpose_tiny', 'fcos_r50-caffe_fpn_gn-head', 'rtmo-s']
+
+
+def test_onnxruntime_beside_torch(benchmark, root, tmp_path, capsys):
+    arguments = ['--forms', 'optimized', 'onnx', '--size', '64x96', '--candidates', '3', '50']
+    rows = run(benchmark, root, tmp_path / 'out.json', *arguments)['rows']
+    assert [row['candidates'] for row in rows] == [3, 3, 50, 50]
+    for torch_row, onnx_row in zip(rows[::2], rows[1::2], strict=True):
+        assert onnx_row['model'] == 'directpose_tiny (onnxruntime)'
+        # candidates are counted up to the threshold, which rounding may move over one
+        assert abs(onnx_row['detections'] - torch_row['detections']) <= 1
+        assert onnx_row['median_ms'] > 0 and not onnx_row['parts_ms']
+        assert 'gflops' not in onnx_row and 'peak_mib' not in onnx_row
+    assert '| – |' in capsys.readouterr().out
 
 
 def test_two_stages_beside_one(benchmark, root, tmp_path):

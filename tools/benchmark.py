@@ -47,9 +47,9 @@ def parse_args(argv=None):
     parser.add_argument(
         '--forms',
         nargs='+',
-        choices=('optimized', 'plain'),
+        choices=('optimized', 'plain', 'onnx'),
         default=['optimized'],
-        help='with fused batch normalisation and channels last, or as they are',
+        help='with fused batch normalisation and channels last, as they are, or by onnxruntime',
     )
     parser.add_argument('--device', default=default_device(), help='for example cpu or cuda:0')
     parser.add_argument('--amp', action='store_true', help='bfloat16 on a CPU, float16 on a GPU')
@@ -132,10 +132,15 @@ def table(rows: list[dict], train: bool) -> str:
         cells.append(f'{row["median_ms"]:.1f} ({row["p10_ms"]:.1f} to {row["p90_ms"]:.1f})')
         cells.append(f'{row["median_ms"] / first["median_ms"]:.2f}')
         cells += [f'{row["parts_ms"][p]:.1f}' if p in row['parts_ms'] else '' for p in parts]
-        cells += [f'{row["images_per_s"]:.2f}', f'{row["peak_mib"]:.0f}']
-        cells += [f'{row["parameters_m"]:.1f}', f'{row["gflops"]:.1f}']
+        cells += [f'{row["images_per_s"]:.2f}', told(row, 'peak_mib', 0)]
+        cells += [f'{row["parameters_m"]:.1f}', told(row, 'gflops', 1)]
         lines.append(cells)
     return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in lines)
+
+
+def told(row: dict, name: str, digits: int) -> str:
+    """A number of a row, or a dash where it was not measured."""
+    return f'{row[name]:.{digits}f}' if name in row else '–'
 
 
 def make_cases(args: argparse.Namespace, device: Device) -> Iterator[Case]:

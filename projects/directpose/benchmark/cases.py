@@ -18,9 +18,11 @@ from torch import nn
 
 from ..checkpoint import check_checkpoint, read_checkpoint
 from ..errors import InputError
+from ..models import DirectPose
 from ..optimize import optimize_for_inference
 from ..skeleton import read_skeleton
 from .detectors import detector_of
+from .onnx_form import OnnxForm
 
 IMAGE_SHAPE = (480, 640)  # of the picture that each model gets through its own pipeline
 
@@ -100,12 +102,12 @@ def build(
     Args:
         name, checkpoint: config and weights.
         device: where to put it.
-        form: ``'train'``, or for predictions ``'plain'`` or ``'optimized'``.
+        form: ``'train'``, or for predictions ``'plain'``, ``'optimized'`` or ``'onnx'``.
         size: of an input on which batch normalisation of random weights is calibrated.
-        compiled: by ``torch.compile``.
+        compiled: by ``torch.compile``; not what onnxruntime runs.
 
     Raises:
-        InputError: it is no detector.
+        InputError: it is no detector, or not to be exported.
     """
     cfg = load_config(name, person_only=not checkpoint)
     MMLogger.get_instance('benchmark', log_level='ERROR')  # else each weight's origin is told
@@ -124,14 +126,28 @@ def build(
         raise InputError(f'{name} is no detector of mmdet or mmpose with scores and a suppression')
     model.to(device).train(form == 'train')
     entry = Entry(name, model, cfg)
-    if form != 'train':
-        if not checkpoint:
-            calibrate_batch_norm(model, make_input(entry, size, 1))
-        if form == 'optimized':
-            optimize_for_inference(model)
-        else:
-            entry = entry._replace(label=f'{name} (plain)')
+    if form != 'train' and not checkpoint:
+        calibrate_batch_norm(model, make_input(entry, size, 1))
+    if form == 'onnx':
+        return Entry(f'{name} (onnxruntime)', onnx_form(model, name, device), cfg)
+    if form == 'plain':
+        entry = entry._replace(label=f'{name} (plain)')
+    elif form == 'optimized':
+        optimize_for_inference(model)
     return entry._replace(model=torch.compile(model)) if compiled else entry
+
+
+def onnx_form(model: nn.Module, name: str, device: str) -> OnnxForm:
+    """The model as onnxruntime runs it.
+
+    Raises:
+        InputError: it is no DirectPose, or not on the CPU.
+    """
+    if not isinstance(model, DirectPose) or device != 'cpu':
+        raise InputError(
+            f'--forms onnx runs a DirectPose with --device cpu, not {name} on {device}'
+        )
+    return OnnxForm(model)
 
 
 def shorten(labels: list[str]) -> list[str]:

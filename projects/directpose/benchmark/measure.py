@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from .cases import Case
 from .detectors import candidates_from, detector_of
+from .onnx_form import OnnxForm
 
 
 class Device:
@@ -84,7 +85,7 @@ def time_prediction(case: Case, device: Device) -> dict[str, float]:
     """Milliseconds of a prediction, and of the parts of another one that is watched.
 
     What happens in none of the parts is decoding, suppression and packing; with it counts what
-    KPAlign does at the candidates only. A compiled model has no parts.
+    KPAlign does at the candidates only. A compiled or exported model has no parts.
     """
     total, model = time_call(case, device), case.entry.model
     if hasattr(model, '_orig_mod'):
@@ -161,7 +162,9 @@ def measure(cases: list[Case], device: Device, train: bool, runs: int, warmup: i
                 if number >= warmup:
                     times.append(found)
         extras = [
-            dict(
+            {}
+            if isinstance(case.entry.model, OnnxForm)  # torch sees nothing of it
+            else dict(
                 peak_mib=peak_memory(lambda case=case: call(case, device), device),
                 gflops=count_flops(lambda case=case: call(case, device)),
             )
