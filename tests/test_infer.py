@@ -62,6 +62,16 @@ def test_it_goes_on_where_it_was_interrupted(infer, tmp_path):
     assert [part.read_text() for part in parts] == ['kept\n', *whole[1:]]
 
 
+def test_another_job_is_not_mixed_with_what_is_there(infer, tmp_path):
+    assert infer('out').returncode == 0
+    (part,) = (tmp_path / 'out').rglob('part-*.jsonl')
+    before = part.read_text()
+    sorted((tmp_path / 'images').iterdir())[-1].unlink()
+    done = infer('out', '--part', 4)
+    assert done.returncode == 1 and 'parts that were made with other images, part' in done.stderr
+    assert part.read_text() == before
+
+
 @pytest.mark.parametrize(
     ('args', 'words'),
     [

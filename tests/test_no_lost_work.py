@@ -1,5 +1,6 @@
 """Full disks, Ctrl-C, losses that are no numbers, and checkpoints with code in them."""
 
+import contextlib
 import os
 import resource
 import shutil
@@ -125,6 +126,15 @@ def test_a_last_checkpoint_that_leads_nowhere_is_mended(note, tmp_path):
 # ---------------------------------------------------------------- Ctrl-C
 
 
+@pytest.fixture
+def interruptible():
+    """SIGINT ends what is started here, also where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures('interruptible')
 def test_ctrl_c_ends_a_training_with_a_line(synthetic_set, tmp_path):
     options = [*data_options(synthetic_set), 'train_cfg.max_epochs=1000']
     options += ['train_dataloader.num_workers=2', 'train_cfg.val_interval=1000']
@@ -137,12 +147,16 @@ def test_ctrl_c_ends_a_training_with_a_line(synthetic_set, tmp_path):
         text=True,
         start_new_session=True,
     ) as training:
-        for line in training.stdout:
-            if 'Saving checkpoint' in line:
-                break
-        time.sleep(0.3)
-        os.killpg(training.pid, signal.SIGINT)
-        said = training.communicate(timeout=60)[1]
+        try:
+            for line in training.stdout:
+                if 'Saving checkpoint' in line:
+                    break
+            time.sleep(0.3)
+            os.killpg(training.pid, signal.SIGINT)
+            said = training.communicate(timeout=60)[1]
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(training.pid, signal.SIGKILL)
     assert training.returncode == 130
     assert said.splitlines()[-1] == 'interrupted' and 'Traceback' not in said
 

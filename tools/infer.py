@@ -5,19 +5,21 @@
 IMAGES is a folder (with its subfolders) or a text file with a path in each line. Process I of N (I
 from 0 to N - 1) does each N-th image. It writes parts, DIR/shard-I-of-N/part-*.jsonl, each whole or
 not at all: call it again after an interruption, and it goes on with the first part that is missing.
-A line is of an image: its path, its size and its people, or what is wrong with it.
+A line is of an image: its path, its size and its people, or what is wrong with it. job.json there
+holds what the parts were made with.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import re
 from pathlib import Path
 
 import torch
-from directpose.checks import check_work_dir
+from directpose.checks import check_work_dir, read_json
 from directpose.errors import InputError, exit_on_input_error
-from directpose.files import write_text
+from directpose.files import write_json, write_text
 from directpose.inference import (
     IMAGE_SUFFIXES,
     coco_annotations,
@@ -128,6 +130,32 @@ def detect_batch(model, batch: list[tuple[str, dict | str]], score_thr: float) -
     return records
 
 
+def check_same_job(args: argparse.Namespace, config: str, images: list[str], folder: Path) -> None:
+    """Check that the parts in a folder are of the same job, and note which one it is.
+
+    Raises:
+        InputError: they are of another one.
+    """
+    job = dict(
+        config=config,
+        checkpoint=hashlib.sha256(Path(args.checkpoint).read_bytes()).hexdigest(),
+        images=hashlib.sha256('\n'.join(images).encode()).hexdigest(),
+        part=args.part,
+        score_thr=args.score_thr,
+    )
+    path = folder / 'job.json'
+    if path.exists():
+        kept = read_json(str(path))
+        different = [name for name in job if kept.get(name) != job[name]]
+        if different:
+            raise InputError(
+                f'{folder} holds parts that were made with other {", ".join(different)}; remove '
+                'it, or give another --out'
+            )
+    else:
+        write_json(job, path)
+
+
 @exit_on_input_error
 @torch.no_grad()
 def main(argv=None):
@@ -139,6 +167,7 @@ def main(argv=None):
     parts = [images[i : i + args.part] for i in range(0, len(images), args.part)]
     names = [folder / f'part-{number:06d}.jsonl' for number in range(len(parts))]
     model = load_model(args.config, args.checkpoint, args.device, args.cfg_options)
+    check_same_job(args, model.cfg.pretty_text, images, folder)
     with DefaultScope.overwrite_default_scope('mmpose'):
         pipeline = Compose(model.cfg.test_dataloader.dataset.pipeline)
 

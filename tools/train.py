@@ -15,13 +15,14 @@ from directpose.errors import exit_on_input_error
 from directpose.hooks.check_data import without_check_hook
 from directpose.hooks.whole_checkpoints import mend_last_checkpoint
 from directpose.mmpose_tools import load_mmpose_tool
-from directpose.processes import check_in_first, start_processes, unwrapped
+from directpose.processes import check_in_first, start_processes
 from mmengine.config import Config
+from mmengine.registry import RUNNERS, DefaultScope
 from mmengine.runner import Runner, find_latest_checkpoint
-from torch import nn
+from mmpose.registry import MODELS
 
 
-def check_start(cfg: Config, model: nn.Module) -> None:
+def check_start(cfg: Config) -> None:
     """Check the weights that a training starts with, if it does not start with its own.
 
     Raises:
@@ -31,7 +32,8 @@ def check_start(cfg: Config, model: nn.Module) -> None:
         mend_last_checkpoint(Path(cfg.work_dir))
         path = cfg.get('load_from') or find_latest_checkpoint(cfg.work_dir)
         if path:
-            check_checkpoint(path, model)
+            with DefaultScope.overwrite_default_scope('mmpose'):
+                check_checkpoint(path, MODELS.build(cfg.model))
     elif cfg.get('load_from') and osp.isfile(cfg.load_from):
         read_checkpoint(cfg.load_from)
 
@@ -46,9 +48,9 @@ def main():
         del cfg.optim_wrapper.loss_scale
     start_processes(cfg)
     check_in_first(check_config, cfg, ('train', 'val'))
+    check_in_first(check_start, cfg)
     cfg.custom_hooks = without_check_hook(cfg.get('custom_hooks', []))
-    runner = Runner.from_cfg(cfg)
-    check_in_first(check_start, cfg, unwrapped(runner.model))
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner.train()
 
 
