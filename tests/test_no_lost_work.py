@@ -15,7 +15,7 @@ import pytest
 import torch
 from children import run_in_child
 from commands import CONFIG, ROOT, call, data_options, load_tool
-from directpose.errors import InputError
+from directpose.errors import InputError, exit_on_input_error
 from directpose.files import write_image, write_json, write_text
 from directpose.hooks.finite_loss import FiniteLossHook
 from directpose.hooks.whole_checkpoints import check_finite, mend_last_checkpoint
@@ -157,8 +157,23 @@ def test_ctrl_c_ends_a_training_with_a_line(synthetic_set, tmp_path):
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(training.pid, signal.SIGKILL)
-    assert training.returncode == 130
+    assert training.returncode == 130, said
     assert said.splitlines()[-1] == 'interrupted' and 'Traceback' not in said
+
+
+def test_ctrl_c_that_a_library_made_another_error_of(capsys):
+    @exit_on_input_error
+    def main(interrupted):
+        try:
+            raise KeyboardInterrupt if interrupted else OSError
+        except BaseException as error:
+            raise SyntaxError('no config') from error
+
+    with pytest.raises(SystemExit, match='130'):
+        main(interrupted=True)
+    assert capsys.readouterr().err == 'interrupted\n'
+    with pytest.raises(SyntaxError, match='no config'):
+        main(interrupted=False)
 
 
 # ---------------------------------------------------------------- no numbers

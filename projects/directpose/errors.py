@@ -23,8 +23,17 @@ def exit_on_input_error(main: Callable) -> Callable:
             return main(*args, **kwargs)
         except InputError as error:
             sys.exit(f'error: {error}')
-        except KeyboardInterrupt:
+        except (Exception, KeyboardInterrupt) as error:
+            if not was_interrupted(error):
+                raise
             print('interrupted', file=sys.stderr)
             sys.exit(INTERRUPTED)
 
     return wrapped
+
+
+def was_interrupted(error: BaseException) -> bool:
+    """Whether it began with Ctrl-C, of which mmengine can make a SyntaxError."""
+    return isinstance(error, KeyboardInterrupt) or (
+        error.__context__ is not None and was_interrupted(error.__context__)
+    )
