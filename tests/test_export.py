@@ -1,10 +1,12 @@
 """The exported model finds the same people."""
 
+import sys
+
 import cv2
 import numpy as np
 import pytest
 import torch
-from commands import CONFIG, ROOT, call
+from commands import CONFIG, ROOT, call, run
 from directpose.inference import load_model
 from directpose.onnx_detector import OnnxDetector
 from mmengine.dataset import Compose, pseudo_collate
@@ -57,3 +59,20 @@ def test_nobody_is_found_where_nobody_is(exported):
     people = OnnxDetector(str(exported))([np.zeros((40, 60, 3), np.uint8)])[0]
     assert people['keypoints'].shape == (len(people['scores']), 17, 3)
     assert np.isfinite(people['keypoints']).all()
+
+
+def test_without_torch(exported, synthetic_set):
+    """What runs the model is one file that can be copied, as the README says."""
+    script = f"""
+import sys
+sys.modules['torch'] = sys.modules['directpose'] = None
+import sys
+
+import cv2
+from onnx_detector import OnnxDetector
+image = cv2.imread({str(next((synthetic_set / 'images').iterdir()))!r})
+print(OnnxDetector({str(exported)!r})([image])[0]['keypoints'].shape)
+"""
+    done = run(sys.executable, '-c', script, cwd=ROOT / 'projects/directpose')
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(', 17, 3)\n')

@@ -261,7 +261,9 @@ def fuzz(kind: str, seeds: list[int], source: Path, folder: Path) -> dict[int, t
     outcomes = {}
     while len(outcomes) < len(seeds):
         left = [seed for seed in seeds if seed not in outcomes]
+        before = results.stat().st_size
         run_in_child(run_cases, kind, left, data, results, log=log, timeout=3600)
+        assert results.stat().st_size > before, log.read_text()[-3000:]  # else it would never end
         for line in results.read_text().splitlines():
             seed, outcome, message = json.loads(line)
             outcomes[seed] = (outcome if outcome != 'begun' else 'crash', message)
