@@ -120,14 +120,14 @@ def test_only_the_first_process_checks():
     sent = []
     with (
         mock.patch.object(processes, 'is_main_process', lambda: True),
-        mock.patch.object(processes, 'broadcast_object_list', lambda x: sent.extend(x)),
+        mock.patch.object(processes, 'broadcast_object_list', lambda x, group: sent.extend(x)),
     ):
         processes.check_in_first(check, 'good')
         with pytest.raises(InputError, match='bad'):
             processes.check_in_first(check, 'bad')
     assert sent == [False, True] and calls == ['good', 'bad']
 
-    def receive(failed):
+    def receive(failed, group):
         failed[0] = sent.pop(0)
 
     with (

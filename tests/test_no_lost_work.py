@@ -1,14 +1,19 @@
 """Full disks, Ctrl-C, losses that are no numbers, and checkpoints with code in them."""
 
 import contextlib
+import functools
 import os
+import pickle
 import resource
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -17,10 +22,19 @@ from children import run_in_child
 from commands import CONFIG, ROOT, call, data_options, load_tool
 from directpose.errors import InputError, exit_on_input_error
 from directpose.files import write_image, write_json, write_text
+from directpose.hooks.epoch_seed import EpochSeedHook
 from directpose.hooks.finite_loss import FiniteLossHook
-from directpose.hooks.whole_checkpoints import check_finite, mend_last_checkpoint
+from directpose.hooks.whole_checkpoints import (
+    BACKEND,
+    WholeCheckpointHook,
+    check_finite,
+    mend_last_checkpoint,
+)
 from directpose.video import VideoWriter
+from mmengine.dataset import DefaultSampler
 from mmengine.hooks import CheckpointHook
+from mmengine.runner import EpochBasedTrainLoop, load_checkpoint
+from torch.utils.data import DataLoader
 
 # ---------------------------------------------------------------- a full disk
 
@@ -107,8 +121,9 @@ def test_outdated_checkpoints_go_when_their_successors_are_there(trained, synthe
     assert len(list(work_dir.glob('best*'))) == 1
 
 
-@pytest.mark.parametrize('note', ['', 'gone/epoch_7.pth'])
+@pytest.mark.parametrize('note', ['', '{folder}/epoch_7.pth'])
 def test_a_last_checkpoint_that_leads_nowhere_is_mended(note, tmp_path):
+    note = note.format(folder=tmp_path)
     (tmp_path / 'last_checkpoint').write_text(note)
     mend_last_checkpoint(tmp_path)
     assert not (tmp_path / 'last_checkpoint').exists()
@@ -121,6 +136,65 @@ def test_a_last_checkpoint_that_leads_nowhere_is_mended(note, tmp_path):
     write_text(str(tmp_path / 'epoch_9.pth'), tmp_path / 'last_checkpoint')
     mend_last_checkpoint(tmp_path)
     assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'epoch_9.pth')
+
+
+def test_mending_leaves_what_lies_elsewhere(tmp_path):
+    """A mount that is away for a while does not make a training begin anew."""
+    work_dir = tmp_path / 'work'
+    work_dir.mkdir()
+    (work_dir / '.epoch_2.0.partial.pth').touch()
+    for named in ('s3://bucket/epoch_9.pth', str(tmp_path / 'mount/epoch_9.pth')):
+        (work_dir / 'last_checkpoint').write_text(named)
+        mend_last_checkpoint(work_dir)
+        assert (work_dir / 'last_checkpoint').read_text() == named
+
+
+def test_resuming_from_what_is_not_there(synthetic_set, tmp_path):
+    (tmp_path / 'work').mkdir()
+    (tmp_path / 'work/last_checkpoint').write_text(str(tmp_path / 'mount/epoch_9.pth'))
+    options = ['--work-dir', tmp_path / 'work', '--resume']
+    done = call('train', CONFIG, *options, '--cfg-options', *data_options(synthetic_set))
+    assert done.returncode == 1 and 'which is not there: bring it back' in done.stderr
+
+
+def test_a_test_leaves_the_files_of_a_training_alone(tmp_path):
+    partial = tmp_path / '.epoch_2.0.partial.pth'
+    hook = WholeCheckpointHook(interval=1)
+    for loop, there in ((dict(by_epoch=True), True), (mock.Mock(spec=EpochBasedTrainLoop), False)):
+        partial.touch()
+        hook.before_run(SimpleNamespace(_train_loop=loop, work_dir=str(tmp_path)))
+        assert partial.exists() == there
+
+
+def test_checkpoints_elsewhere_are_written_by_their_backend():
+    assert WholeCheckpointHook().backend_args == dict(backend=BACKEND)
+    assert WholeCheckpointHook(out_dir='/tmp/here').backend_args == dict(backend=BACKEND)
+    assert WholeCheckpointHook(out_dir='s3://bucket/run').backend_args is None
+    local = dict(backend='local')
+    assert WholeCheckpointHook(backend_args=local).backend_args == local
+
+
+def test_a_checkpoint_of_a_fixed_name_stays(synthetic_set, tmp_path):
+    options = [*data_options(synthetic_set), 'train_cfg.max_epochs=3', 'train_cfg.val_interval=9']
+    options += ['default_hooks.checkpoint.filename_tmpl=model.pth']
+    options += ['default_hooks.checkpoint.max_keep_ckpts=1']
+    done = call('train', CONFIG, '--work-dir', tmp_path, '--cfg-options', *options)
+    assert done.returncode == 0, done.stderr
+    assert torch.load(tmp_path / 'model.pth', weights_only=True)['meta']['epoch'] == 3
+
+
+def test_the_seed_of_a_checkpoint_shuffles_what_follows():
+    """Where none is given, a resumed run draws another before it reads the checkpoint."""
+    numbers = list(range(100))
+    loaders = [
+        DataLoader(numbers, 4, sampler=DefaultSampler(numbers, seed=seed)) for seed in (1, 2)
+    ]
+    first, resumed = loaders
+    for loader in loaders:
+        EpochSeedHook().before_train_epoch(
+            SimpleNamespace(seed=1, epoch=3, train_dataloader=loader)
+        )
+    assert list(first.sampler) == list(resumed.sampler) != numbers
 
 
 # ---------------------------------------------------------------- Ctrl-C
@@ -242,11 +316,14 @@ def hostile(trained, tmp_path, monkeypatch):
         'train {config} --resume',
         'train {config} --cfg-options load_from={path}',
         'benchmark {config} {path}',
+        'infer {config} {path} {folder} --out people',
+        'export_onnx {config} {path} out.onnx',
     ],
 )
 def test_a_hostile_checkpoint_is_refused(command, hostile, synthetic_set, tmp_path):
     image = next((synthetic_set / 'images').iterdir())
-    tool, *args = command.format(config=ROOT / CONFIG, path=hostile, image=image).split()
+    names = dict(config=ROOT / CONFIG, path=hostile, image=image, folder=image.parent)
+    tool, *args = command.format(**names).split()
     if tool in ('train', 'test'):
         (tmp_path / 'work').mkdir()
         (tmp_path / 'work/last_checkpoint').write_text(str(hostile))
@@ -255,6 +332,19 @@ def test_a_hostile_checkpoint_is_refused(command, hostile, synthetic_set, tmp_pa
     done = call(tool, *args)
     assert done.returncode == 1, done.stdout
     assert done.stderr.startswith(f'error: {hostile} is not a checkpoint of plain weights')
+    assert not (tmp_path / 'here/hacked').exists()
+
+
+def test_a_hostile_checkpoint_from_a_url_is_refused(hostile, tmp_path, monkeypatch):
+    """Neither ``load_from`` nor pretrained weights of a backbone run what they bring."""
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'hub'))
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(hostile.parent))
+    with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f'http://127.0.0.1:{server.server_port}/{hostile.name}'
+        with pytest.raises(pickle.UnpicklingError, match='Weights only load failed'):
+            load_checkpoint(torch.nn.Linear(1, 1), url)
+        server.shutdown()
     assert not (tmp_path / 'here/hacked').exists()
 
 

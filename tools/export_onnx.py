@@ -11,12 +11,11 @@ network-input pixels.
 import argparse
 import os.path as osp
 
-from directpose.checkpoint import check_checkpoint
 from directpose.checks import check_work_dir, read_config
 from directpose.errors import exit_on_input_error
 from directpose.export import export_onnx, facts_of
+from directpose.inference import load_trained
 from mmengine.config import DictAction
-from mmpose.apis import init_model
 
 
 def parse_args(argv=None):
@@ -41,9 +40,8 @@ def main(argv=None):
     check_work_dir(osp.dirname(osp.abspath(args.out)), 'OUT')
     cfg = read_config(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
-    facts = facts_of(cfg)
-    check_checkpoint(args.checkpoint, init_model(cfg.copy(), device='cpu'))
-    model = init_model(cfg, args.checkpoint, device='cpu')
+    facts = facts_of(cfg) | dict(with_nms=not args.no_nms)
+    model = load_trained(cfg, args.checkpoint, 'cpu')
     export_onnx(model, args.out, not args.no_nms, facts)
     print(f'written to {args.out}')
 

@@ -6,16 +6,21 @@ IMAGES is a folder (with its subfolders) or a text file with a path in each line
 from 0 to N - 1) does each N-th image. It writes parts, DIR/shard-I-of-N/part-*.jsonl, each whole or
 not at all: call it again after an interruption, and it goes on with the first part that is missing.
 A line is of an image: its path, its size and its people, or what is wrong with it. job.json there
-holds what the parts were made with.
+holds what the parts were made with. Images of different shapes in a batch are padded to a common
+one, which changes their people a little, as everywhere in OpenMMLab; with --batch 1, shards give
+exactly what one run gives.
 """
 
 import argparse
+import contextlib
 import hashlib
+import itertools
 import json
 import os
 import re
 from pathlib import Path
 
+import cv2
 import torch
 from directpose.checks import check_work_dir, read_json
 from directpose.errors import InputError, exit_on_input_error
@@ -34,6 +39,13 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 
+def positive(text: str) -> int:
+    """A number of at least 1, for argparse."""
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -43,8 +55,8 @@ def parse_args(argv=None):
     parser.add_argument('images', help='folder of images, or text file of their paths')
     parser.add_argument('--out', required=True, help='folder to write to')
     parser.add_argument('--shard', default='0/1', help='I/N, for example 3/128 (%(default)s)')
-    parser.add_argument('--part', type=int, default=1000, help='images in a file (%(default)s)')
-    parser.add_argument('--batch', type=int, default=8, help='images at once (%(default)s)')
+    parser.add_argument('--part', type=positive, default=1000, help='images a file (%(default)s)')
+    parser.add_argument('--batch', type=positive, default=8, help='images at once (%(default)s)')
     parser.add_argument('--workers', type=int, default=2, help='processes that read images')
     parser.add_argument('--score-thr', type=float, default=0.1, help='least score of a person')
     parser.add_argument('--device', default=default_device(), help='for example cpu or cuda:0')
@@ -66,29 +78,32 @@ def parse_shard(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def list_images(source: str) -> list[str]:
-    """The images of a folder, in order, or the lines of a text file.
+def list_images(source: str, shard: int, num_shards: int) -> list[str]:
+    """The images of a shard, of those in a folder, in order, or in the lines of a text file.
 
     Raises:
-        InputError: there are none.
+        InputError: there are none, in all shards together.
     """
     path = Path(source)
-    if path.is_dir():
-        found = (p for p in path.rglob('*') if p.suffix.lower() in IMAGE_SUFFIXES)
-        images = sorted(map(str, found))
-    else:
-        try:
-            lines = path.read_text(encoding='utf-8').splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f'cannot read the image list {source} ({error})') from error
-        images = [line.strip() for line in lines if line.strip()]
-    if not images:
-        raise InputError(f'{source} holds no images: give a folder, or a text file of paths')
-    return images
+    try:
+        with contextlib.ExitStack() as stack:
+            if path.is_dir():
+                found = (p for p in path.rglob('*') if p.suffix.lower() in IMAGE_SUFFIXES)
+                images = iter(sorted(map(str, found)))
+            else:
+                # One shard of a list of hundreds of millions fits into the memory, not all.
+                file = stack.enter_context(path.open(encoding='utf-8'))
+                images = (line.strip() for line in file if line.strip())
+            first = next(images, None)
+            if first is None:
+                raise InputError(f'{source} holds no images: give a folder, or a list of paths')
+            return list(itertools.islice(itertools.chain([first], images), shard, None, num_shards))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f'cannot read the image list {source} ({error})') from error
 
 
 class Images(Dataset):
-    """Images as the model takes them, or what is wrong with them.
+    """Images as the model takes them, or what is wrong with them, or with the storage.
 
     Args:
         paths: of the images.
@@ -102,17 +117,31 @@ class Images(Dataset):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, number: int) -> tuple[str, dict | str]:
+    def __getitem__(self, number: int) -> tuple[str, dict | str | OSError]:
         path = self.paths[number]
         try:
-            data = dict(img=read_image(path), img_path=path, img_id=number, id=[number])
-            return path, self.pipeline(data)
+            with open(path, 'rb'):
+                data = dict(img=read_image(path), img_path=path, img_id=number, id=[number])
+                return path, self.pipeline(data)
         except InputError as error:
             return path, str(error)
+        except cv2.error as error:  # sides of more than 32767 pixels
+            return path, f'{path} is more than OpenCV can resize ({error.err})'
+        except OSError as error:
+            missing = FileNotFoundError | NotADirectoryError | IsADirectoryError | PermissionError
+            known = isinstance(error, missing)
+            return path, f'{path} cannot be read ({error.strerror})' if known else error
 
 
 def detect_batch(model, batch: list[tuple[str, dict | str]], score_thr: float) -> list[dict]:
-    """Records of a batch of :class:`Images`, in its order."""
+    """Records of a batch of :class:`Images`, in its order.
+
+    Raises:
+        InputError: the storage of an image fails.
+    """
+    for path, data in batch:
+        if isinstance(data, OSError):
+            raise InputError(f'cannot read {path} ({data}): call again when its storage works')
     good = [data for _, data in batch if not isinstance(data, str)]
     samples = iter(model.test_step(pseudo_collate(good)) if good else [])
     records = []
@@ -139,12 +168,13 @@ def check_same_job(args: argparse.Namespace, config: str, images: list[str], fol
     job = dict(
         config=config,
         checkpoint=hashlib.sha256(Path(args.checkpoint).read_bytes()).hexdigest(),
-        images=hashlib.sha256('\n'.join(images).encode()).hexdigest(),
+        images=hashlib.sha256(os.fsencode('\n'.join(images))).hexdigest(),
         part=args.part,
+        batch=args.batch,
         score_thr=args.score_thr,
     )
     path = folder / 'job.json'
-    if path.exists():
+    if path.exists() and any(folder.glob('part-*.jsonl')):
         kept = read_json(str(path))
         different = [name for name in job if kept.get(name) != job[name]]
         if different:
@@ -152,8 +182,22 @@ def check_same_job(args: argparse.Namespace, config: str, images: list[str], fol
                 f'{folder} holds parts that were made with other {", ".join(different)}; remove '
                 'it, or give another --out'
             )
-    else:
-        write_json(job, path)
+    write_json(job, path)
+
+
+def write_records(records: list[dict], path: Path) -> None:
+    """Write a part.
+
+    Raises:
+        InputError: it cannot be written, or no image of it could be read.
+    """
+    broken = [record['error'] for record in records if 'error' in record]
+    if 1 < len(records) == len(broken):
+        raise InputError(
+            f'none of the {len(records)} images of {path.name} can be used ({broken[0]}): call '
+            'again when they are there, or leave them out'
+        )
+    write_text(''.join(json.dumps(record) + '\n' for record in records), path)
 
 
 @exit_on_input_error
@@ -161,7 +205,7 @@ def check_same_job(args: argparse.Namespace, config: str, images: list[str], fol
 def main(argv=None):
     args = parse_args(argv)
     shard, num_shards = parse_shard(args.shard)
-    images = list_images(args.images)[shard::num_shards]
+    images = list_images(args.images, shard, num_shards)
     folder = Path(args.out, f'shard-{shard}-of-{num_shards}')
     check_work_dir(str(folder), '--out')
     parts = [images[i : i + args.part] for i in range(0, len(images), args.part)]
@@ -173,17 +217,17 @@ def main(argv=None):
 
     progress = tqdm(desc=f'shard {args.shard}', total=len(images), unit='img')
     for name, paths in zip(names, parts, strict=True):
-        if not name.exists():
-            loader = DataLoader(
-                Images(paths, pipeline), args.batch, num_workers=args.workers, collate_fn=list
-            )
-            records = []
-            for batch in loader:
-                records += detect_batch(model, batch, args.score_thr)
-                progress.update(len(batch))
-            write_text(''.join(json.dumps(record) + '\n' for record in records), name)
-        else:
+        if name.exists():
             progress.update(len(paths))
+            continue
+        loader = DataLoader(
+            Images(paths, pipeline), args.batch, num_workers=args.workers, collate_fn=list
+        )
+        records = []
+        for batch in loader:
+            records += detect_batch(model, batch, args.score_thr)
+            progress.update(len(batch))
+        write_records(records, name)
     progress.close()
     print(f'{len(images)} images in {len(parts)} parts are in {folder}{os.sep}')
 

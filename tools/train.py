@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from directpose.checkpoint import check_checkpoint, read_checkpoint
 from directpose.checks import check_config, read_config
-from directpose.errors import exit_on_input_error
+from directpose.errors import InputError, exit_on_input_error
 from directpose.hooks.check_data import without_check_hook
 from directpose.hooks.whole_checkpoints import mend_last_checkpoint
 from directpose.mmpose_tools import load_mmpose_tool
@@ -25,24 +25,37 @@ from mmpose.registry import MODELS
 def check_start(cfg: Config) -> None:
     """Check the weights that a training starts with, if it does not start with its own.
 
+    What is no file of this machine is left to mmengine.
+
     Raises:
-        InputError: they are not plain weights, or what is resumed is of another model.
+        InputError: they are not plain weights, or what is resumed is of another model or not there.
     """
-    if cfg.get('resume'):
+    path = cfg.get('load_from')
+    if cfg.get('resume') and not path:
         mend_last_checkpoint(Path(cfg.work_dir))
-        path = cfg.get('load_from') or find_latest_checkpoint(cfg.work_dir)
-        if path:
-            with DefaultScope.overwrite_default_scope('mmpose'):
-                check_checkpoint(path, MODELS.build(cfg.model))
-    elif cfg.get('load_from') and osp.isfile(cfg.load_from):
-        read_checkpoint(cfg.load_from)
+        path = find_latest_checkpoint(cfg.work_dir)
+        if path and '://' not in path and not osp.exists(path):
+            raise InputError(
+                f'{cfg.work_dir}/last_checkpoint names {path}, which is not there: bring it back, '
+                'or name another with --resume FILE'
+            )
+    if not path or not osp.isfile(path):
+        return
+    if cfg.get('resume'):
+        with DefaultScope.overwrite_default_scope('mmpose'):
+            check_checkpoint(path, MODELS.build(cfg.model))
+    else:
+        read_checkpoint(path)
 
 
 @exit_on_input_error
 def main():
     tool = load_mmpose_tool('train')
     args = tool.parse_args()
-    cfg = tool.merge_args(read_config(args.config), args)
+    cfg = read_config(args.config)
+    # Such a config is in half precision already.
+    args.amp &= cfg.optim_wrapper.get('type') != 'BFloat16OptimWrapper'
+    cfg = tool.merge_args(cfg, args)
     if args.amp and not torch.cuda.is_available():
         cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
         del cfg.optim_wrapper.loss_scale

@@ -2,10 +2,12 @@
 
 import codecs
 import collections
+import functools
 import importlib
 import pickle
 from collections.abc import Mapping
 
+import mmengine.runner.checkpoint
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
@@ -44,6 +46,13 @@ def allow_mmengine_checkpoints() -> None:
         allowed.append((multiarray._reconstruct, f'{module}._reconstruct'))
         allowed.append((multiarray.scalar, f'{module}.scalar'))
     torch.serialization.add_safe_globals(allowed)
+
+
+def refuse_code_from_urls() -> None:
+    """Let mmengine read downloads as it reads files: for them, the default of torch runs code."""
+    mmengine.runner.checkpoint.load_url = functools.partial(
+        torch.hub.load_state_dict_from_url, weights_only=True
+    )
 
 
 def read_checkpoint(path: str) -> tuple[dict[str, torch.Tensor], dict]:

@@ -21,6 +21,7 @@ from .skeleton import read_skeleton
 
 OUTPUTS = ('image_inds', 'boxes', 'scores', 'labels', 'keypoints')
 OPSET = 20
+DIVISOR = 32  # of the sides of images, in OnnxDetector as well
 
 
 class PixelsToPeople(nn.Module):
@@ -149,7 +150,7 @@ def export_onnx(model: nn.Module, path: str, with_nms: bool, facts: dict) -> Non
     if importlib.util.find_spec('onnxscript') is None:
         raise InputError('the export needs packages: pip install onnx onnxscript onnxruntime')
     count, side = torch.export.Dim('B', min=1), dict(min=1, max=1024)
-    height, width = (32 * torch.export.Dim(name, **side) for name in 'hw')
+    height, width = (DIVISOR * torch.export.Dim(name, **side) for name in 'hw')
     program = torch.onnx.export(
         PixelsToPeople(model, with_nms),
         (torch.rand(2, 3, 128, 160) * 255, torch.tensor([[128, 160], [100, 128]])),
@@ -170,22 +171,24 @@ def facts_of(cfg: Config) -> dict:
     """What :class:`OnnxDetector` must know of a config.
 
     Raises:
-        InputError: its test pipeline resizes in another way.
+        InputError: its images are prepared in another way than the detector does it.
     """
-    steps = {step['type']: step for step in cfg.test_dataloader.dataset.pipeline}
-    resize = steps.get('ResizeKeepRatio')
-    if resize is None:
+    pipeline, preprocessor = cfg.test_dataloader.dataset.pipeline, cfg.model.data_preprocessor
+    kinds = [step['type'] for step in pipeline]
+    if kinds != ['LoadImage', 'ResizeKeepRatio', 'PackPoseInputs'] or 'tta_model' in cfg:
         raise InputError(
-            f'{cfg.filename} resizes images by none of {list(steps)} that the export knows; it '
-            'takes ResizeKeepRatio'
+            f'{cfg.filename} prepares images by {", ".join(kinds)}'
+            f'{" and tests several forms of each" * ("tta_model" in cfg)}; the export is for '
+            'LoadImage, ResizeKeepRatio, PackPoseInputs'
         )
-    preprocessor = cfg.model.data_preprocessor
+    if preprocessor.get('pad_size_divisor', 1) != DIVISOR:
+        raise InputError(f'{cfg.filename}: the export is for data_preprocessor.pad_size_divisor 32')
     mean = preprocessor.mean[::-1] if preprocessor.bgr_to_rgb else preprocessor.mean
     names = read_skeleton(cfg.model.metainfo)['keypoint_id2name']
     return dict(
         config=osp.basename(cfg.filename),
-        short_side=resize['short_side'],
-        long_side=resize['long_side'],
+        short_side=pipeline[1]['short_side'],
+        long_side=pipeline[1]['long_side'],
         mean=list(mean),
         keypoints=list(names.values()),
     )

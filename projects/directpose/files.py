@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,13 +17,15 @@ from .errors import InputError
 def replacing(path: str | os.PathLike) -> Iterator[str]:
     """Give the name of a file beside ``path`` to write to; it takes its place in the end.
 
-    If writing fails, what was at ``path`` before stays and nothing is left beside it.
+    If writing fails, what was at ``path`` before stays and nothing is left beside it. The name is
+    hidden, so that no pattern finds it, and new each time, so that two processes that write the
+    same file do not write into each other's.
 
     Raises:
         InputError: it cannot be written, for example because the disk is full.
     """
     path = Path(path)
-    partial = path.with_name(f'{path.stem}.partial{path.suffix}')
+    partial = path.with_name(f'.{path.stem}.{uuid.uuid4().hex}.partial{path.suffix}')
     try:
         yield str(partial)
         os.replace(partial, path)

@@ -9,6 +9,7 @@ import cv2
 import mmcv
 import numpy as np
 import torch
+from mmengine.config import Config
 from mmengine.structures import InstanceData
 from mmpose.apis import inference_bottomup, init_model
 from mmpose.registry import MODELS, VISUALIZERS
@@ -58,10 +59,19 @@ def load_model(config: str, checkpoint: str, device: str, options: dict | None =
     """
     cfg = read_config(config)
     cfg.merge_from_dict(options or {})
-    check_checkpoint(checkpoint, init_model(cfg.copy(), device='cpu'))
-    model = init_model(cfg, checkpoint, device=device)
+    model = load_trained(cfg, checkpoint, device)
     optimize_for_inference(model)
     return with_augmentation(model) if cfg.get('tta_model') else model
+
+
+def load_trained(cfg: Config, checkpoint: str, device: str) -> nn.Module:
+    """A model with the weights of a checkpoint, which are checked against its config.
+
+    Raises:
+        InputError: the checkpoint is of another model or skeleton.
+    """
+    check_checkpoint(checkpoint, init_model(cfg.copy(), device='cpu'))
+    return init_model(cfg, checkpoint, device=device)
 
 
 def with_augmentation(model: nn.Module) -> nn.Module:
@@ -80,7 +90,10 @@ def read_image(path: str) -> np.ndarray:
     """
     # OpenCV fills what a truncated file lacks with grey and says nothing.
     problem = image_problem(path)
-    image = None if problem else mmcv.imread(path)
+    try:
+        image = None if problem else mmcv.imread(path)
+    except cv2.error as error:  # more pixels than it takes
+        raise InputError(f'{path} is not read by OpenCV ({error.err})') from error
     if image is None:
         raise InputError(f'{path} {problem or "is not an image that OpenCV reads"}')
     return image

@@ -14,6 +14,9 @@ class OnnxDetector:
         path: of the file.
         options: keyword arguments of :class:`onnxruntime.InferenceSession`, for example
             ``providers``.
+
+    Raises:
+        ValueError: it was written without NMS.
     """
 
     def __init__(self, path: str, **options) -> None:
@@ -21,6 +24,8 @@ class OnnxDetector:
             path, **{'providers': ['CPUExecutionProvider'], **options}
         )
         self.facts = json.loads(self.session.get_modelmeta().custom_metadata_map['directpose'])
+        if not self.facts['with_nms']:
+            raise ValueError(f'{path} was exported with --no-nms: its people overlap')
 
     def __call__(self, images: list[np.ndarray]) -> list[dict[str, np.ndarray]]:
         """Detect people.

@@ -1,13 +1,17 @@
 """Several processes that work on one model."""
 
+import datetime
 import sys
 from collections.abc import Callable
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import broadcast_object_list, init_dist, is_main_process
+from mmengine.device import get_device
+from mmengine.dist import broadcast_object_list, init_dist, is_distributed, is_main_process
 from mmengine.model import is_model_wrapper
 from torch import nn
+
+from .errors import InputError
 
 
 def start_processes(cfg: Config) -> None:
@@ -15,15 +19,27 @@ def start_processes(cfg: Config) -> None:
 
     mmengine takes a GPU for each process. Where there is none, they are joined by gloo, and the
     config's model wrapper is one for the CPU.
+
+    Raises:
+        InputError: Slurm has started them where there is no GPU.
     """
     if cfg.launcher == 'none':
         return
-    if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
-        torch.distributed.init_process_group('gloo')
-        cfg.setdefault('model_wrapper_cfg', dict(broadcast_buffers=False))
-        cfg.model_wrapper_cfg.device_ids = None
+    options = dict(cfg.env_cfg.get('dist_cfg', {}))
+    if get_device() != 'cpu':
+        init_dist(cfg.launcher, **options)
         return
-    init_dist(cfg.launcher, **cfg.env_cfg.get('dist_cfg', {}))
+    if cfg.launcher != 'pytorch':
+        raise InputError(
+            f'--launcher {cfg.launcher} is for GPUs, and there is none: use tools/dist_train.sh'
+        )
+    limit = {k: datetime.timedelta(seconds=options[k]) for k in ('timeout',) if k in options}
+    torch.distributed.init_process_group('gloo', **limit)
+    unused = cfg.get('find_unused_parameters', False)
+    cfg.setdefault(
+        'model_wrapper_cfg', dict(broadcast_buffers=False, find_unused_parameters=unused)
+    )
+    cfg.model_wrapper_cfg.device_ids = None
 
 
 def check_in_first(check: Callable, *args) -> None:
@@ -32,9 +48,11 @@ def check_in_first(check: Callable, *args) -> None:
     Raises:
         InputError: what the check raises, in the first process.
     """
-    failed = [True]
+    failed, group = [True], None
+    if is_distributed():  # to look at millions of images takes longer than a training step may
+        group = torch.distributed.new_group(backend='gloo', timeout=datetime.timedelta(days=1))
     if not is_main_process():
-        broadcast_object_list(failed)
+        broadcast_object_list(failed, group=group)
         if failed[0]:
             sys.exit(1)
         return
@@ -42,7 +60,7 @@ def check_in_first(check: Callable, *args) -> None:
         check(*args)
         failed = [False]
     finally:
-        broadcast_object_list(failed)
+        broadcast_object_list(failed, group=group)
 
 
 def unwrapped(model: nn.Module) -> nn.Module:

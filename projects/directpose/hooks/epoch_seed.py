@@ -17,9 +17,10 @@ LARGE_PRIME = 15485863
 class EpochSeedHook(Hook):
     """Let the random numbers of an epoch depend on the seed and the epoch only.
 
-    So a training that was interrupted goes on as if it had not been: with the checkpoint of an
-    epoch, the same batches and the same augmentation follow. mmengine's own samplers know the
-    epoch already, its data workers do not.
+    So a training by epochs that was interrupted goes on as if it had not been: with the checkpoint
+    of an epoch, the same batches and the same augmentation follow, also where the seed is a random
+    one, which checkpoints keep. mmengine's own samplers know the epoch already, its data workers
+    do not.
     """
 
     def before_train_epoch(self, runner) -> None:
@@ -28,6 +29,9 @@ class EpochSeedHook(Hook):
         for set_seed in (random.seed, np.random.seed, torch.manual_seed):
             set_seed(seed + rank)
         loader = runner.train_dataloader
+        sampler = loader.batch_sampler.sampler
+        if hasattr(sampler, 'seed'):
+            sampler.seed = runner.seed  # it was made before the checkpoint told the seed
         loader.worker_init_fn = functools.partial(
             worker_init_fn, num_workers=loader.num_workers, rank=rank, seed=seed
         )

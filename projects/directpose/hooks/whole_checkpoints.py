@@ -3,6 +3,7 @@
 import contextlib
 import os
 import os.path as osp
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from mmengine.dist import barrier, is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
+from mmengine.runner import BaseLoop
 from mmpose.registry import HOOKS
 from torch import nn
 
@@ -55,21 +57,28 @@ class RemovalList:
 class WholeCheckpointHook(CheckpointHook):
     """mmengine's hook, without moments at which being ended costs more than an interval.
 
-    A checkpoint is written beside its place, and what it makes outdated is removed after that. A
-    ``last_checkpoint`` that a run was about to write when it was killed is made good before the
-    next one resumes. Weights that are not finite are not written.
+    A checkpoint is written beside its place, and what it makes outdated is removed after that; who
+    is killed in between keeps one file more. A ``last_checkpoint`` that a run was about to write
+    when it was killed is made good before the next one resumes. Weights that are not finite are
+    not written.
+
+    Files elsewhere (``out_dir`` with a scheme, or a backend of one's own) are written as that
+    backend does, and mmengine's FlexibleRunner writes by itself: neither beside its place.
 
     Args:
-        backend_args: of the file backend; for files on this machine, :class:`WholeFilesBackend`.
         args, kwargs: of :class:`mmengine.hooks.CheckpointHook`.
     """
 
-    def __init__(self, *args, backend_args: dict | None = None, **kwargs) -> None:
-        super().__init__(*args, backend_args=backend_args or dict(backend=BACKEND), **kwargs)
+    def __init__(self, *args, **kwargs) -> None:
+        chosen = kwargs.get('backend_args') or kwargs.get('file_client_args')
+        if not chosen and '://' not in str(kwargs.get('out_dir')):
+            kwargs['backend_args'] = dict(backend=BACKEND)
+        super().__init__(*args, **kwargs)
 
     def before_run(self, runner) -> None:
-        """Tidy up after a run that was killed."""
-        if is_main_process():
+        """Tidy up after a training that was killed, before the next one."""
+        # A test leaves the files of a training alone, which may be going on in the same folder.
+        if is_main_process() and isinstance(runner._train_loop, BaseLoop):
             clear_partial_files(Path(runner.work_dir))
             mend_last_checkpoint(Path(runner.work_dir))
         barrier()
@@ -90,29 +99,39 @@ class WholeCheckpointHook(CheckpointHook):
         try:
             yield
             for path in self.file_backend.outdated:
-                backend.remove(path)
+                if path not in self._current():
+                    backend.remove(path)
         finally:
             self.file_backend = backend
+
+    def _current(self) -> set[str | None]:
+        """The checkpoints that are in use; with a fixed name, the new one is where the old was."""
+        single, several = ('best_ckpt_path', None), ('best_ckpt_path_dict', {})
+        best = getattr(self, *single), *getattr(self, *several).values()
+        return {self.last_ckpt, *best}
 
 
 def clear_partial_files(work_dir: Path) -> None:
     """Remove what a run that was killed while it wrote a checkpoint has left."""
-    for path in work_dir.glob('*.partial.pth'):
+    for path in work_dir.glob('.*.partial.pth'):
         path.unlink()
 
 
 def mend_last_checkpoint(work_dir: Path) -> None:
-    """Let ``last_checkpoint`` name the newest checkpoint if what it names is not there."""
+    """Let ``last_checkpoint`` name the newest checkpoint of its folder if what it names is gone.
+
+    If there is none, a note of something elsewhere is left to whoever resumes.
+    """
     note = work_dir / 'last_checkpoint'
-    if not note.exists() or osp.isfile(note.read_text(encoding='utf-8').strip()):
+    if not note.exists():
         return
-    whole = sorted(
-        [*work_dir.glob('epoch_*.pth'), *work_dir.glob('iter_*.pth')],
-        key=lambda path: path.stat().st_mtime,
-    )
+    named = note.read_text(encoding='utf-8').strip()
+    if '://' in named or (named and osp.exists(named)):
+        return
+    whole = [p for p in work_dir.iterdir() if re.fullmatch(r'(epoch|iter)_\d+\.pth', p.name)]
     if whole:
-        write_text(str(whole[-1]), note)
-    else:
+        write_text(str(max(whole, key=lambda path: int(path.stem.split('_')[1]))), note)
+    elif not named or work_dir.resolve() in Path(named).resolve().parents:
         note.unlink()
 
 
