@@ -1,12 +1,15 @@
 """Bad input ends in one sentence that names the file, the record and the field."""
 
 import json
+import re
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from commands import CONFIG, ROOT
 from directpose.checkpoint import check_checkpoint
 from directpose.checks import (
     check_annotations,
@@ -233,3 +236,23 @@ def test_checkpoints(tmp_path):
     torch.save(torch.ones(3), bad)
     with pytest.raises(InputError, match='is not a checkpoint of plain weights'):
         check_checkpoint(str(bad), model)
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        (dict(model=3), "model is '3' instead of a dict"),
+        (dict(work_dir=None), "work_dir is 'None' instead of a path"),
+        (dict(train_dataloader=dict(dataset=None)), "train_dataloader.dataset is 'None'"),
+        (dict(model=dict(bbox_head=[])), "model.bbox_head is '[]' instead of a dict"),
+        (dict(model=dict(metainfo=None)), "model.metainfo is 'None' instead of a dict"),
+    ],
+)
+def test_parts_of_a_config(change, words):
+    cfg = Config.fromfile(ROOT / CONFIG)
+    cfg.work_dir = 'nowhere'
+    for name, value in change.items():
+        cfg[name] = {**cfg[name], **value} if isinstance(value, dict) else value
+    with pytest.raises(InputError, match=re.escape(words)) as error:
+        check_config(cfg, ('train',))
+    assert CONFIG in str(error.value) and not Path('nowhere').exists()

@@ -10,8 +10,12 @@ import torch
 from commands import CONFIG, ROOT, call, run
 from directpose.inference import load_model
 from directpose.onnx_detector import OnnxDetector
+from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DefaultScope
+from mmpose.apis import init_model
+from onnxruntime import InferenceSession
+from torchvision.ops import nms
 
 
 @pytest.fixture(scope='module')
@@ -78,3 +82,66 @@ print(OnnxDetector({str(exported)!r})([image])[0]['keypoints'].shape)
     done = run(sys.executable, '-c', script, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith(', 17, 3)\n')
+
+
+def test_every_branch_and_several_classes(synthetic_set, tmp_path):
+    """Boxes and scores of keypoints from branches of their own; suppression class by class."""
+    cfg = Config.fromfile(ROOT / CONFIG)
+    cfg.model.bbox_head.update(
+        num_classes=2,
+        loss_vis=dict(type='mmdet.CrossEntropyLoss', use_sigmoid=True),
+        loss_bbox=dict(type='mmdet.GIoULoss'),
+    )
+    cfg.model.test_cfg.score_thr = 0.0
+    cfg.dump(tmp_path / 'branches.py')
+    torch.manual_seed(0)
+    model = init_model(cfg, device='cpu')
+    for weight in model.bbox_head.parameters():  # else all scores are nearly the same
+        torch.nn.init.normal_(weight, std=0.1)
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / 'branches.pth')
+    done = call('export_onnx', tmp_path / 'branches.py', tmp_path / 'branches.pth', tmp_path / 'x')
+    assert done.returncode == 0, done.stderr
+    images = [cv2.imread(str(p)) for p in sorted((synthetic_set / 'images').iterdir())][:1]
+    (expected,), (people,) = people_of(model, images), OnnxDetector(str(tmp_path / 'x'))(images)
+    assert 20 < len(people['scores']) == len(expected.bbox_scores)
+    assert set(people['labels']) == {0, 1}
+    for name, values in (('scores', expected.bbox_scores), ('boxes', expected.bboxes)):
+        np.testing.assert_allclose(people[name], values, rtol=1e-5, atol=1e-3)
+    np.testing.assert_array_equal(people['labels'], expected.labels)
+    np.testing.assert_allclose(people['keypoints'][..., :2], expected.keypoints, atol=1e-3)
+    np.testing.assert_allclose(people['keypoints'][..., 2], expected.keypoint_scores, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ('option', 'words'),
+    [
+        ('model.data_preprocessor.pad_size_divisor=64', 'pad_size_divisor 32'),
+        ('test_dataloader.dataset.pipeline.1.type=Resize', 'prepares images by LoadImage, Resize,'),
+        ('tta_model.type=PoseTTA', 'tests several forms of each'),
+    ],
+)
+def test_what_is_prepared_otherwise_is_refused(option, words, trained, tmp_path):
+    arguments = [ROOT / CONFIG, trained / 'epoch_1.pth', tmp_path / 'x', '--cfg-options', option]
+    done = call('export_onnx', *arguments)
+    assert done.returncode == 1 and words in done.stderr
+    assert not (tmp_path / 'x').exists()
+
+
+def test_candidates_without_suppression(exported, trained, synthetic_set, tmp_path):
+    """They are what the suppression of the other file chooses from."""
+    arguments = [ROOT / CONFIG, trained / 'epoch_1.pth', tmp_path / 'x', '--no-nms']
+    call('export_onnx', *arguments, '--cfg-options', 'model.test_cfg.score_thr=0.0')
+    with pytest.raises(ValueError, match='was exported with --no-nms'):
+        OnnxDetector(str(tmp_path / 'x'))
+    image = cv2.imread(str(next((synthetic_set / 'images').iterdir())))[:256, :256]
+    pixels = np.zeros((1, 3, 256, 256), np.float32)
+    pixels[0, :, : image.shape[0], : image.shape[1]] = image.transpose(2, 0, 1)
+    feeds = dict(images=pixels, sizes=np.array([image.shape[:2]]))
+    _, boxes, scores, _, keypoints = InferenceSession(str(tmp_path / 'x')).run(None, feeds)
+    _, _, best, _, people = InferenceSession(str(exported)).run(None, feeds)
+    test_cfg = Config.fromfile(ROOT / CONFIG).model.test_cfg
+    kept = nms(torch.from_numpy(boxes), torch.from_numpy(scores), test_cfg.iou_thr)
+    kept = kept[: test_cfg.max_per_img].numpy()
+    assert len(scores) > len(kept) > 20
+    np.testing.assert_allclose(scores[kept], best, atol=1e-6)
+    np.testing.assert_allclose(keypoints[kept], people, atol=1e-3)

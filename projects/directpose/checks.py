@@ -41,6 +41,7 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
     Raises:
         InputError: the first thing found that would end or spoil the run.
     """
+    check_parts(cfg, splits)
     check_work_dir(cfg.work_dir)
     skeleton, num_classes = read_skeleton(cfg.model.metainfo), count_classes(cfg.model)
     checked = set()
@@ -59,6 +60,33 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
                 check_images(image_paths(dataset, images))
                 checked.add(files)
             check_evaluators(evaluators, dataset, split)
+
+
+def check_parts(cfg: Config, splits: Iterable[str]) -> None:
+    """Check that the parts of a config that the other checks read are there, each of its kind.
+
+    Raises:
+        InputError: naming the config and the part.
+    """
+    head = 'roi_head' if 'roi_head' in dict_or_empty(cfg.get('model')) else 'bbox_head'
+    wanted = {'work_dir': str, 'model': dict, 'model.metainfo': dict, f'model.{head}': dict}
+    for split in splits:
+        if cfg.get(f'{split}_dataloader') is not None:
+            wanted |= {f'{split}_dataloader': dict, f'{split}_dataloader.dataset': dict}
+    for name, kind in wanted.items():
+        value = cfg
+        for key in name.split('.'):
+            value = (value if value is cfg else dict_or_empty(value)).get(key)
+        if not isinstance(value, kind):
+            raise InputError(
+                f'{cfg.filename}: {name} is {str(value)[:60]!r} instead of '
+                f'{"a path" if kind is str else "a dict"}; compare with the configs of directpose'
+            )
+
+
+def dict_or_empty(value) -> dict:
+    """The value if it is a dict, else an empty one."""
+    return value if isinstance(value, dict) else {}
 
 
 def read_config(path: str) -> Config:

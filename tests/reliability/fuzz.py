@@ -51,6 +51,10 @@ STRANGE = [
 ]
 
 
+class NotFiniteError(Exception):
+    """Something is infinite or no number, and nobody said so."""
+
+
 def random_path(tree, rng: random.Random) -> list:
     """The way to something in nested lists and dicts; near the root as likely as deep inside."""
     path, node = [], tree
@@ -139,7 +143,7 @@ def train_step(cfg: Config) -> str:
 
     Raises:
         InputError: they are refused.
-        AssertionError: a loss or a weight is no number.
+        NotFiniteError: a loss or a weight is no number.
     """
     check_config(cfg, ('train',))
     loader = cfg.train_dataloader
@@ -155,7 +159,8 @@ def train_step(cfg: Config) -> str:
     sum(sum(v) if isinstance(v, list) else v.sum() for v in losses.values()).backward()
     optimizer.step()
     for name, value in [*losses.items(), *model.state_dict().items()]:
-        assert torch.isfinite(torch.as_tensor(value)).all(), f'{name} is not finite'
+        if not torch.isfinite(torch.as_tensor(value)).all():
+            raise NotFiniteError(name)
     return 'trained'
 
 
@@ -192,7 +197,8 @@ class Cases:
         except InputError:
             return 'refused by the demo'
         people = detect(self._detector(), image, 0.0).pred_instances
-        assert all(np.isfinite(people[name]).all() for name in ('bboxes', 'keypoints'))
+        if not all(np.isfinite(people[name]).all() for name in ('bboxes', 'keypoints')):
+            raise NotFiniteError('people')
         return f'detected in {image.shape}'
 
     def _detector(self):
@@ -203,7 +209,7 @@ class Cases:
 
     def configs(self, rng: random.Random) -> str:
         """A mutated config."""
-        parts = {k: self.cfg[k] for k in ('model', 'train_dataloader', 'work_dir')}
+        parts = {k: self.cfg[k] for k in ('model', 'train_dataloader')}
         mutated = mutate_tree(Config(parts).to_dict(), rng)
         cfg = self.cfg.copy()
         for key in parts:
@@ -242,7 +248,7 @@ def bad_outcomes(kind: str, outcomes: dict[int, tuple[str, str]]) -> dict[int, t
     return {
         seed: (outcome, message)
         for seed, (outcome, message) in outcomes.items()
-        if outcome == 'crash' or (kind != 'configs' and outcome not in allowed)
+        if outcome in ('crash', 'NotFiniteError') or (kind != 'configs' and outcome not in allowed)
     }
 
 

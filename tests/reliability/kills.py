@@ -59,6 +59,18 @@ def soon(function):
     return wrapped
 
 
+def start_once(timer, function):
+    """The function, whose first call starts a timer."""
+
+    @functools.wraps(function)
+    def wrapped(*args, **kwargs):
+        if not timer.is_alive() and not timer.finished.is_set():
+            timer.start()
+        return function(*args, **kwargs)
+
+    return wrapped
+
+
 def open_and_die(*args, real_open=open, **kwargs):
     """Empty a file and die."""
     real_open(*args, **kwargs)
@@ -86,14 +98,15 @@ MOMENTS = {
 
 
 def train(arguments, moment=None, number=1):
-    """Run tools/train.py, to be killed at the n-th occurrence of a moment, or after n seconds."""
+    """Run tools/train.py, killed at the n-th occurrence of a moment, or n seconds after a step."""
     torch.set_num_threads(1)
     sys.argv = ['tools/train.py', *map(str, arguments)]
     with contextlib.ExitStack() as stack:
         if moment == 'seconds':
             timer = threading.Timer(number, die)
             timer.daemon = True
-            timer.start()
+            started = start_once(timer, DirectPose.loss)
+            stack.enter_context(mock.patch.object(DirectPose, 'loss', started))
         elif moment is not None:
             owner, name, then = MOMENTS[moment]
             replaced = nth_call(number, getattr(owner, name), then)
@@ -101,21 +114,20 @@ def train(arguments, moment=None, number=1):
         load_tool('train').main()
 
 
-def train_through_kills(arguments, work_dir: Path, kills, may_end=False) -> list[int]:
+def train_through_kills(arguments, work_dir: Path, kills) -> list[int]:
     """Train, resuming after each kill; the epochs that were kept at each.
 
     Args:
         arguments: of tools/train.py.
         work_dir: to train in.
-        kills: (moment, number of its occurrence) of each kill, or ('seconds', after how many).
-        may_end: a training may end before it is killed.
+        kills: (moment, number of its occurrence) of each kill, or ('seconds', how many after its
+            first step).
     """
     arguments = [*arguments, '--work-dir', str(work_dir), '--resume']
     log, done = work_dir.with_suffix('.log'), []
     for kill in kills:
         status = run_in_child(train, arguments, *kill, log=log)
-        ended = [-signal.SIGKILL] + [0] * may_end
-        assert status in ended, (kill, status, log.read_text()[-3000:])
+        assert status == -signal.SIGKILL, (kill, status, log.read_text()[-3000:])
         done.append(last_whole_epoch(work_dir))
     status = run_in_child(train, arguments, log=log)
     assert status == 0, log.read_text()[-3000:]

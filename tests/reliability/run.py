@@ -9,7 +9,6 @@ import argparse
 import random
 import shutil
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from .fuzz import bad_outcomes, fuzz
 from .kills import MOMENTS, train_through_kills, weights
 
 EPOCHS = 8
+MANY_EPOCHS = 20  # of the training that is killed at random times
 KINDS = dict(annotations=0.5, images=0.3, configs=0.2)  # shares of the mutations
 
 
@@ -36,11 +36,11 @@ def parse_args(argv=None):
     return parser.parse_args(argv)
 
 
-def arguments(data: Path) -> list[str]:
+def arguments(data: Path, epochs: int = EPOCHS) -> list[str]:
     """Of tools/train.py."""
     workers = ['train_dataloader.num_workers=1', 'train_dataloader.persistent_workers=True']
-    epochs = [f'train_cfg.max_epochs={EPOCHS}', 'randomness.seed=1']
-    return [CONFIG, '--cfg-options', *data_options(data), *workers, *epochs]
+    options = [*workers, f'train_cfg.max_epochs={epochs}', 'randomness.seed=1']
+    return [CONFIG, '--cfg-options', *data_options(data), *options]
 
 
 def kill_at_every_moment(data: Path, folder: Path) -> list[dict]:
@@ -53,20 +53,25 @@ def kill_at_every_moment(data: Path, folder: Path) -> list[dict]:
     return rows
 
 
-def kill_at_random_times(data: Path, folder: Path, number: int, seconds: float) -> dict:
-    """Kill one training many times, each within the time that the whole of it takes."""
-    rng, work_dir = random.Random(1), folder / 'random'
-    kills = [('seconds', rng.uniform(0, 0.6 * seconds)) for _ in range(number)]
-    done = train_through_kills(arguments(data), work_dir, kills, may_end=True)
+def kill_at_random_times(data: Path, folder: Path, number: int) -> dict:
+    """Kill one training many times, each within 2.5 epochs of its first step."""
+    undisturbed, work_dir = folder / 'many_undisturbed', folder / 'many'
+    train_through_kills(arguments(data, MANY_EPOCHS), undisturbed, [])
+    last_two = [undisturbed / f'epoch_{n}.pth' for n in (MANY_EPOCHS - 1, MANY_EPOCHS)]
+    before, last = (path.stat().st_mtime for path in last_two)
+    rng = random.Random(1)
+    kills = [('seconds', rng.uniform(0, 2.5 * (last - before))) for _ in range(number)]
+    done = train_through_kills(arguments(data, MANY_EPOCHS), work_dir, tqdm(kills, 'random times'))
     times = [round(after, 2) for _, after in kills]
     return dict(seconds=times, epochs_kept=done, equal=as_undisturbed(work_dir))
 
 
 def as_undisturbed(work_dir: Path) -> bool:
     """Whether the last weights are, bit for bit, those of the training that nobody killed."""
+    name = 'many_undisturbed' if work_dir.name == 'many' else 'undisturbed'
+    epochs = MANY_EPOCHS if work_dir.name == 'many' else EPOCHS
     found, expected = (
-        weights(path / f'epoch_{EPOCHS}.pth')
-        for path in (work_dir, work_dir.parent / 'undisturbed')
+        weights(path / f'epoch_{epochs}.pth') for path in (work_dir, work_dir.parent / name)
     )
     return all(torch.equal(found[name], expected[name]) for name in expected)
 
@@ -96,11 +101,9 @@ def main(argv=None):
     data = folder / 'data'
     make_synthetic_set(str(data), 8, 4, seed=3)
 
-    start = time.perf_counter()
     train_through_kills(arguments(data), folder / 'undisturbed', [])
-    seconds = time.perf_counter() - start
     kills = kill_at_every_moment(data, folder)
-    times = kill_at_random_times(data, folder, args.kills, seconds)
+    times = kill_at_random_times(data, folder, args.kills)
     fuzzed = {
         kind: fuzz(kind, list(range(round(share * args.mutations))), data, folder)
         for kind, share in KINDS.items()
