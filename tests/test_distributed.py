@@ -178,3 +178,16 @@ def test_one_process_starts_nothing():
     with mock.patch.object(processes, 'init_dist') as init:
         processes.start_processes(SimpleNamespace(launcher='none'))
     assert not init.called
+
+
+def test_the_flexible_runner_trains_alike(synthetic_set, tmp_path):
+    """mmengine's other runner, by which FSDP is used."""
+    options = [*data_options(synthetic_set), 'randomness.seed=0', 'train_cfg.val_interval=9']
+    trained = []
+    for name, runner in (('plain', []), ('flexible', ['runner_type=FlexibleRunner'])):
+        arguments = ['--work-dir', tmp_path / name, '--cfg-options', *options, *runner]
+        done = call('train', CONFIG, *arguments)
+        assert done.returncode == 0, done.stderr
+        trained.append(torch.load(tmp_path / name / 'epoch_1.pth', weights_only=True)['state_dict'])
+    plain, flexible = trained
+    assert all(torch.equal(value, flexible[name]) for name, value in plain.items())
