@@ -243,6 +243,7 @@ def test_checkpoints(tmp_path):
     [
         (dict(model=3), "model is '3' instead of a dict"),
         (dict(work_dir=None), "work_dir is 'None' instead of a path"),
+        (dict(train_dataloader=None), "train_dataloader is 'None' instead of a dict"),
         (dict(train_dataloader=dict(dataset=None)), "train_dataloader.dataset is 'None'"),
         (dict(model=dict(bbox_head=[])), "model.bbox_head is '[]' instead of a dict"),
         (dict(model=dict(metainfo=None)), "model.metainfo is 'None' instead of a dict"),

@@ -71,7 +71,7 @@ def check_parts(cfg: Config, splits: Iterable[str]) -> None:
     head = 'roi_head' if 'roi_head' in dict_or_empty(cfg.get('model')) else 'bbox_head'
     wanted = {'work_dir': str, 'model': dict, 'model.metainfo': dict, f'model.{head}': dict}
     for split in splits:
-        if cfg.get(f'{split}_dataloader') is not None:
+        if split == 'train' or cfg.get(f'{split}_dataloader') is not None:
             wanted |= {f'{split}_dataloader': dict, f'{split}_dataloader.dataset': dict}
     for name, kind in wanted.items():
         value = cfg
