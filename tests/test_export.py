@@ -73,7 +73,7 @@ def test_the_same_people_in_batches_of_any_sizes(exported, branches, synthetic_s
             assert set(people['labels']) == {0, 1}
             np.testing.assert_allclose(people['scores'], expected.bbox_scores, atol=1e-5)
             # Of people with the same score, any order will do.
-            places = [_nearest(points, people['keypoints']) for points in expected.keypoints]
+            places = [_nearest(person, people) for person in expected]
             assert len(set(places)) == len(places)
             found, scores = np.split(people['keypoints'][places], [2], 2)
             np.testing.assert_allclose(found, expected.keypoints, rtol=0, atol=1e-3)
@@ -82,9 +82,10 @@ def test_the_same_people_in_batches_of_any_sizes(exported, branches, synthetic_s
             np.testing.assert_array_equal(people['labels'][places], expected.labels)
 
 
-def _nearest(points, others):
-    """Index of the person whose keypoints are nearest."""
-    return int(np.abs(others[..., :2] - points).max((1, 2)).argmin())
+def _nearest(person, people):
+    """Index of the person of the same class whose keypoints are nearest."""
+    distances = np.abs(people['keypoints'][..., :2] - person.keypoints).max((1, 2))
+    return int(np.where(people['labels'] == person.labels, distances, np.inf).argmin())
 
 
 def test_nobody_is_found_where_nobody_is(exported):
