@@ -5,12 +5,12 @@ from .dependencies import check_dependencies
 check_dependencies()
 
 from . import datasets, evaluation, hooks, models, optim, optimize  # noqa: E402
-from .checkpoint import allow_mmengine_checkpoints, refuse_code_from_urls  # noqa: E402
+from .checkpoint import allow_mmengine_checkpoints, refuse_code  # noqa: E402
 from .config_path import config_path  # noqa: E402
 from .version import __version__  # noqa: E402
 
 allow_mmengine_checkpoints()
-refuse_code_from_urls()
+refuse_code()
 
 __all__ = [
     '__version__',

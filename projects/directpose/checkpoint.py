@@ -48,11 +48,22 @@ def allow_mmengine_checkpoints() -> None:
     torch.serialization.add_safe_globals(allowed)
 
 
-def refuse_code_from_urls() -> None:
-    """Let mmengine read downloads as it reads files: for them, the default of torch runs code."""
-    mmengine.runner.checkpoint.load_url = functools.partial(
-        torch.hub.load_state_dict_from_url, weights_only=True
-    )
+def refuse_code() -> None:
+    """Let mmengine read every checkpoint without running what is in it.
+
+    What it downloads, it would read by a function of torch whose default is to run code. The
+    community fork's own reading runs code where it is refused at first, and forgets afterwards what
+    :func:`allow_mmengine_checkpoints` has allowed.
+    """
+    module = mmengine.runner.checkpoint
+    module.load_url = functools.partial(torch.hub.load_state_dict_from_url, weights_only=True)
+    if hasattr(module, '_safe_torch_load'):
+        module._safe_torch_load = load_safely
+
+
+def load_safely(file, map_location=None, weights_only=None):
+    """``torch.load`` with ``weights_only=True``, whatever is asked for."""
+    return torch.load(file, map_location=map_location, weights_only=True)
 
 
 def read_checkpoint(path: str) -> tuple[dict[str, torch.Tensor], dict]:
