@@ -14,12 +14,11 @@ from directpose.checkpoint import check_checkpoint
 from directpose.checks import (
     check_annotations,
     check_config,
-    check_images,
     check_work_dir,
-    image_problem,
     read_config,
 )
 from directpose.errors import InputError
+from directpose.image_files import check_images, image_problem
 from directpose.skeleton import read_skeleton
 from mmengine.config import Config
 

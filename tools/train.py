@@ -54,7 +54,7 @@ def main():
     args = tool.parse_args()
     cfg = read_config(args.config)
     # Such a config is in half precision already.
-    args.amp &= cfg.optim_wrapper.get('type') != 'BFloat16OptimWrapper'
+    args.amp &= cfg.get('optim_wrapper', {}).get('type') != 'BFloat16OptimWrapper'
     cfg = tool.merge_args(cfg, args)
     if args.amp and not torch.cuda.is_available():
         cfg.optim_wrapper.type = 'BFloat16OptimWrapper'

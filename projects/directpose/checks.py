@@ -1,6 +1,5 @@
 """Checks of what a user gives, made before any work is done."""
 
-import concurrent.futures
 import json
 import math
 import os
@@ -13,10 +12,9 @@ from mmengine.config import Config
 from mmengine.config.config import ConfigParsingError
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
-from PIL import Image
-from tqdm import tqdm
 
 from .errors import InputError
+from .image_files import check_images
 from .skeleton import read_skeleton
 
 KEYPOINT_METRICS = ('CocoMetric', 'ClasswiseCocoMetric')
@@ -29,10 +27,6 @@ CATEGORY_FIELDS = dict(id=NUMBER)
 ANNOTATION_FIELDS = dict(id=ID, image_id=ID, category_id=NUMBER, bbox=list, keypoints=list)
 OPTIONAL_ANNOTATION_FIELDS = dict(area=NUMBER, iscrowd=NUMBER, num_keypoints=NUMBER)
 LARGEST = 1e9
-
-# What ends a whole image file, but for what some cameras append to it.
-_TAIL = 4096
-_LAST_BYTES = {b'\xff\xd8': b'\xff\xd9', b'\x89P': b'IEND\xaeB`\x82'}
 
 
 def check_config(cfg: Config, splits: Iterable[str]) -> None:
@@ -354,47 +348,3 @@ def read_json(path: str):
 def image_paths(dataset: BaseCocoStyleDataset, images: list[dict]) -> list[str]:
     """The files of image records."""
     return [osp.join(dataset.data_prefix['img'], image['file_name']) for image in images]
-
-
-def check_images(paths: list[str]) -> None:
-    """Check that the image files are there and whole, by their first and last bytes.
-
-    Raises:
-        InputError: naming the first broken file and how many there are.
-    """
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        results = pool.map(image_problem, paths)
-        slow = len(paths) > 10000
-        problems = list(tqdm(results, 'checking images', len(paths), disable=not slow))
-    broken = [f'{path} {problem}' for path, problem in zip(paths, problems, strict=True) if problem]
-    if broken:
-        raise InputError(
-            f'{len(broken)} of {len(paths)} images cannot be used, the first: {broken[0]}; '
-            'restore them or remove them from the annotations'
-        )
-
-
-def image_problem(path: str) -> str | None:
-    """What is wrong with an image file, as far as can be told without decoding it."""
-    try:
-        with open(path, 'rb') as file:
-            first = file.read(2)
-            file.seek(max(os.fstat(file.fileno()).st_size - _TAIL, 0))
-            last = file.read()
-    except OSError as error:
-        return f'cannot be read ({error.strerror})'
-    if not first:
-        return 'is empty'
-    if _LAST_BYTES.get(first, b'') not in last and not decodes(path):
-        return 'is truncated'
-    return None
-
-
-def decodes(path: str) -> bool:
-    """Whether Pillow, which unlike OpenCV refuses truncated files, decodes an image."""
-    try:
-        with Image.open(path) as image:
-            image.load()
-    except OSError:
-        return False
-    return True

@@ -18,8 +18,9 @@ from mmpose.visualization import PoseLocalVisualizer
 from torch import nn
 
 from .checkpoint import check_checkpoint
-from .checks import image_problem, read_config
+from .checks import read_config
 from .errors import InputError
+from .image_files import image_problem
 from .optimize import optimize_for_inference
 from .video import COLORS, VIDEO_SUFFIXES, is_camera
 

@@ -33,8 +33,9 @@ def start_processes(cfg: Config) -> None:
         raise InputError(
             f'--launcher {cfg.launcher} is for GPUs, and there is none: use tools/dist_train.sh'
         )
-    limit = {k: datetime.timedelta(seconds=options[k]) for k in ('timeout',) if k in options}
-    torch.distributed.init_process_group('gloo', **limit)
+    seconds = options.get('timeout')
+    timeout = datetime.timedelta(seconds=seconds) if seconds else None
+    torch.distributed.init_process_group('gloo', timeout=timeout)
     unused = cfg.get('find_unused_parameters', False)
     cfg.setdefault(
         'model_wrapper_cfg', dict(broadcast_buffers=False, find_unused_parameters=unused)

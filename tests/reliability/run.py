@@ -45,11 +45,12 @@ def arguments(data: Path, epochs: int = EPOCHS) -> list[str]:
 
 def kill_at_every_moment(data: Path, folder: Path) -> list[dict]:
     """Kill a training at each moment, at one of its occurrences, and let it end."""
-    rng, rows = random.Random(0), []
+    rng, rows, last = random.Random(0), [], f'epoch_{EPOCHS}.pth'
     for moment in tqdm(MOMENTS, 'moments'):
         work_dir = folder / moment.replace(' ', '_')
         done = train_through_kills(arguments(data), work_dir, [(moment, rng.randint(1, 6))])
-        rows.append(dict(moment=moment, epochs_kept=done, equal=as_undisturbed(work_dir)))
+        equal = same_weights(work_dir / last, folder / 'undisturbed' / last)
+        rows.append(dict(moment=moment, epochs_kept=done, equal=equal))
     return rows
 
 
@@ -63,16 +64,13 @@ def kill_at_random_times(data: Path, folder: Path, number: int) -> dict:
     kills = [('seconds', rng.uniform(0, 2.5 * (last - before))) for _ in range(number)]
     done = train_through_kills(arguments(data, MANY_EPOCHS), work_dir, tqdm(kills, 'random times'))
     times = [round(after, 2) for _, after in kills]
-    return dict(seconds=times, epochs_kept=done, equal=as_undisturbed(work_dir))
+    equal = same_weights(work_dir / last_two[1].name, last_two[1])
+    return dict(seconds=times, epochs_kept=done, equal=equal)
 
 
-def as_undisturbed(work_dir: Path) -> bool:
-    """Whether the last weights are, bit for bit, those of the training that nobody killed."""
-    name = 'many_undisturbed' if work_dir.name == 'many' else 'undisturbed'
-    epochs = MANY_EPOCHS if work_dir.name == 'many' else EPOCHS
-    found, expected = (
-        weights(path / f'epoch_{epochs}.pth') for path in (work_dir, work_dir.parent / name)
-    )
+def same_weights(first: Path, second: Path) -> bool:
+    """Whether two checkpoints have the same weights, bit for bit."""
+    found, expected = weights(first), weights(second)
     return all(torch.equal(found[name], expected[name]) for name in expected)
 
 

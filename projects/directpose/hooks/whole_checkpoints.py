@@ -106,9 +106,9 @@ class WholeCheckpointHook(CheckpointHook):
 
     def _current(self) -> set[str | None]:
         """The checkpoints that are in use; with a fixed name, the new one is where the old was."""
-        single, several = ('best_ckpt_path', None), ('best_ckpt_path_dict', {})
-        best = getattr(self, *single), *getattr(self, *several).values()
-        return {self.last_ckpt, *best}
+        # mmengine has the one for a single metric and the other for several.
+        single = getattr(self, 'best_ckpt_path', None)
+        return {self.last_ckpt, single, *getattr(self, 'best_ckpt_path_dict', {}).values()}
 
 
 def clear_partial_files(work_dir: Path) -> None:
