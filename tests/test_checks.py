@@ -147,6 +147,7 @@ def test_a_good_config_passes(config):
 
 
 def test_other_keypoints_than_the_dataset(config):
+    config.model.bbox_head.kpt_predictor.groups = None
     config.model.metainfo.from_file = 'configs/_base_/datasets/crowdpose.py'
     words = r'predicts 14 keypoints, but the metainfo of CocoDataset \(coco\) has 17'
     with pytest.raises(InputError, match=words):
@@ -167,6 +168,7 @@ def test_configs_that_cannot_be_read(tmp_path):
 
 def test_a_converted_skeleton(config):
     """mmpose's way to train on sets of several skeletons."""
+    config.model.bbox_head.kpt_predictor.groups = None
     config.model.metainfo.from_file = 'configs/_base_/datasets/posetrack18.py'
     converter = dict(
         type='KeypointConverter', num_keypoints=17, mapping=[(k, k) for k in range(17)]
@@ -244,6 +246,10 @@ def test_checkpoints(tmp_path):
         (dict(work_dir=None), "work_dir is 'None' instead of a path"),
         (dict(train_dataloader=None), "train_dataloader is 'None' instead of a dict"),
         (dict(train_dataloader=dict(dataset=None)), "train_dataloader.dataset is 'None'"),
+        (
+            dict(train_dataloader=dict(batch_size='4')),
+            "train_dataloader.batch_size is '4' instead of a whole number",
+        ),
         (dict(model=dict(bbox_head=[])), "model.bbox_head is '[]' instead of a dict"),
         (dict(model=dict(metainfo=None)), "model.metainfo is 'None' instead of a dict"),
     ],
@@ -256,3 +262,31 @@ def test_parts_of_a_config(change, words):
     with pytest.raises(InputError, match=re.escape(words)) as error:
         check_config(cfg, ('train',))
     assert CONFIG in str(error.value) and not Path('nowhere').exists()
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'words'),
+    [
+        ('model.type', 'DirectPse', 'model cannot be built: KeyError .*DirectPse is not in the'),
+        ('model.neck.in_channels', 3, r'model cannot be built: DirectPose > FPN: AssertionError '),
+        ('model.backbone.depth', 42, r'DirectPose > ResNet: KeyError .*invalid depth 42'),
+        ('model.bbox_head.no_such', 1, "TypeError .*unexpected keyword argument 'no_such'"),
+        (
+            'train_dataloader.dataset.data_mode',
+            'x',
+            'train_dataloader.dataset cannot be built: CocoDataset: ValueError ',
+        ),
+        (
+            'train_dataloader.dataset.pipeline',
+            [dict(type='LodImage')],
+            'train_dataloader.dataset cannot be built: .*LodImage is not in',
+        ),
+        ('train_dataloader.dataset.data_prefix', {'_delete_': 1}, "data_prefix has no 'img'"),
+    ],
+)
+def test_a_value_that_a_class_refuses(config, key, value, words):
+    config.merge_from_dict({key: value})
+    with pytest.raises(InputError, match=words) as error:
+        check_config(config, ('train',))
+    message = str(error.value)
+    assert CONFIG in message and '\n' not in message and len(message) < 600

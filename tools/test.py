@@ -62,7 +62,8 @@ def check_submission(cfg: Config, name: str) -> None:
             'something else'
         )
     check_work_dir(cfg.work_dir)
-    dataset = build_unloaded(cfg.test_dataloader.dataset)
+    part = f'{cfg.filename}: test_dataloader.dataset'
+    dataset = build_unloaded(cfg.test_dataloader.dataset, part)
     check_skeleton(dataset, read_skeleton(cfg.model.metainfo))
     check_image_list(dataset)
 

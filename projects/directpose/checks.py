@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator
 from mmengine.config import Config
 from mmengine.config.config import ConfigParsingError
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
-from mmpose.registry import DATASETS
+from mmpose.datasets.transforms import KeypointConverter
+from mmpose.registry import DATASETS, MODELS
 
+from .building import told_as
 from .errors import InputError
 from .image_files import check_images
 from .skeleton import read_skeleton
@@ -22,6 +24,7 @@ KEYPOINT_METRICS = ('CocoMetric', 'ClasswiseCocoMetric')
 NUMBER = int | float
 ID = int | str
 TYPE_NAMES = {NUMBER: 'a number', ID: 'a whole number or a text', str: 'a text', list: 'a list'}
+KIND_NAMES = {str: 'a path', dict: 'a dict', int: 'a whole number'}  # of the parts of a config
 IMAGE_FIELDS = dict(id=ID, file_name=str, width=NUMBER, height=NUMBER)
 CATEGORY_FIELDS = dict(id=NUMBER)
 ANNOTATION_FIELDS = dict(id=ID, image_id=ID, category_id=NUMBER, bbox=list, keypoints=list)
@@ -30,13 +33,15 @@ LARGEST = 1e9
 
 
 def check_config(cfg: Config, splits: Iterable[str]) -> None:
-    """Check the data of the splits (``'train'``, ``'val'``, ``'test'``) and the work dir.
+    """Check the model, the data of the splits (``'train'``, ``'val'``, ``'test'``), the work dir.
 
     Raises:
         InputError: the first thing found that would end or spoil the run.
     """
     check_parts(cfg, splits)
     check_work_dir(cfg.work_dir)
+    with told_as(f'{cfg.filename}: model'):
+        MODELS.build(cfg.model)
     skeleton, num_classes = read_skeleton(cfg.model.metainfo), count_classes(cfg.model)
     checked = set()
     for split in splits:
@@ -45,8 +50,8 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
         evaluators = cfg.get(f'{split}_evaluator') or []
         evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
         for dataset_cfg in leaf_datasets(cfg[f'{split}_dataloader'].dataset):
-            dataset = build_unloaded(dataset_cfg)
-            if not any(step['type'] == 'KeypointConverter' for step in dataset_cfg['pipeline']):
+            dataset = build_unloaded(dataset_cfg, f'{cfg.filename}: {split}_dataloader.dataset')
+            if not any(isinstance(t, KeypointConverter) for t in dataset.pipeline.transforms):
                 check_skeleton(dataset, skeleton)
             files = (dataset.ann_file, dataset.data_prefix['img'])
             if files not in checked:
@@ -66,15 +71,16 @@ def check_parts(cfg: Config, splits: Iterable[str]) -> None:
     wanted = {'work_dir': str, 'model': dict, 'model.metainfo': dict, f'model.{head}': dict}
     for split in splits:
         if split == 'train' or cfg.get(f'{split}_dataloader') is not None:
-            wanted |= {f'{split}_dataloader': dict, f'{split}_dataloader.dataset': dict}
+            loader = f'{split}_dataloader'
+            wanted |= {loader: dict, f'{loader}.dataset': dict, f'{loader}.batch_size': int}
     for name, kind in wanted.items():
         value = cfg
         for key in name.split('.'):
             value = (value if value is cfg else dict_or_empty(value)).get(key)
         if not isinstance(value, kind):
             raise InputError(
-                f'{cfg.filename}: {name} is {str(value)[:60]!r} instead of '
-                f'{"a path" if kind is str else "a dict"}; compare with the configs of directpose'
+                f'{cfg.filename}: {name} is {str(value)[:60]!r} instead of {KIND_NAMES[kind]}; '
+                'compare with the configs of directpose'
             )
 
 
@@ -103,15 +109,23 @@ def count_classes(model_cfg: dict) -> int:
     return head.get('num_classes', 1)
 
 
-def build_unloaded(dataset_cfg: dict) -> BaseCocoStyleDataset:
+def build_unloaded(dataset_cfg: dict, part: str) -> BaseCocoStyleDataset:
     """The dataset of a config without its data: it knows its paths and its skeleton.
 
+    Args:
+        dataset_cfg: of a dataset of mmpose in COCO's format.
+        part: what to call it in an error.
+
     Raises:
-        InputError: its metainfo cannot be used.
+        InputError: it cannot be built, or its metainfo or its folder of images cannot be used.
     """
-    if dataset_cfg.get('metainfo'):
-        read_skeleton(dataset_cfg['metainfo'])
-    return DATASETS.build({**dataset_cfg, 'lazy_init': True, 'pipeline': []})
+    with told_as(part):
+        if dataset_cfg.get('metainfo'):
+            read_skeleton(dataset_cfg['metainfo'])
+        dataset = DATASETS.build({**dataset_cfg, 'lazy_init': True})
+    if 'img' not in dataset.data_prefix:
+        raise InputError(f"{part}.data_prefix has no 'img', the folder of the images")
+    return dataset
 
 
 def leaf_datasets(cfg: dict) -> Iterator[dict]:
