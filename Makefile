@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 OUT    ?= work_dirs/demo
+# Two processes of one thread each; the tests of a file stay together, as they share trainings.
+PYTEST = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(1)/bin/python -m pytest -n 2 --dist loadfile
 
 # Poses and places of COCO's people for `make ablation`; without them, scenes of our own
 DIRECTPOSE_SHARED ?= ../shared
@@ -36,7 +38,7 @@ lint: env
 	@$(BIN)/ruff format --check .
 
 test: lint
-	@$(BIN)/python -m pytest
+	@$(call PYTEST,$(VENV))
 
 demo: env
 	@$(BIN)/python tools/demo_synthetic.py --out $(OUT)
@@ -52,7 +54,7 @@ reliability: env
 	@PYTHONPATH=tests $(BIN)/python -W ignore -m reliability.run
 
 test-forks: .venv-forks/.complete
-	@.venv-forks/bin/python -m pytest
+	@$(call PYTEST,.venv-forks)
 
 .venv-forks/.complete: requirements/build.txt requirements/compiled.txt requirements/lock.txt requirements/forks.txt
 	@bash tools/setup_forks.sh $(PYTHON) .venv-forks

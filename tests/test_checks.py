@@ -147,7 +147,6 @@ def test_a_good_config_passes(config):
 
 
 def test_other_keypoints_than_the_dataset(config):
-    config.model.bbox_head.kpt_predictor.groups = None
     config.model.metainfo.from_file = 'configs/_base_/datasets/crowdpose.py'
     words = r'predicts 14 keypoints, but the metainfo of CocoDataset \(coco\) has 17'
     with pytest.raises(InputError, match=words):

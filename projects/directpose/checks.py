@@ -40,25 +40,33 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
     """
     check_parts(cfg, splits)
     check_work_dir(cfg.work_dir)
+    skeleton = read_skeleton(cfg.model.metainfo)
+    datasets = [(split, dataset) for split in splits for dataset in unloaded_datasets(cfg, split)]
+    for _, dataset in datasets:
+        if not any(isinstance(step, KeypointConverter) for step in dataset.pipeline.transforms):
+            check_skeleton(dataset, skeleton)
     with told_as(f'{cfg.filename}: model'):
         MODELS.build(cfg.model)
-    skeleton, num_classes = read_skeleton(cfg.model.metainfo), count_classes(cfg.model)
     checked = set()
-    for split in splits:
-        if cfg.get(f'{split}_dataloader') is None:
-            continue
-        evaluators = cfg.get(f'{split}_evaluator') or []
-        evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
-        for dataset_cfg in leaf_datasets(cfg[f'{split}_dataloader'].dataset):
-            dataset = build_unloaded(dataset_cfg, f'{cfg.filename}: {split}_dataloader.dataset')
-            if not any(isinstance(t, KeypointConverter) for t in dataset.pipeline.transforms):
-                check_skeleton(dataset, skeleton)
-            files = (dataset.ann_file, dataset.data_prefix['img'])
-            if files not in checked:
-                images = check_annotations(dataset.ann_file, dataset.metainfo, num_classes)
-                check_images(image_paths(dataset, images))
-                checked.add(files)
-            check_evaluators(evaluators, dataset, split)
+    for split, dataset in datasets:
+        files = (dataset.ann_file, dataset.data_prefix['img'])
+        if files not in checked:
+            num_classes = count_classes(cfg.model)
+            images = check_annotations(dataset.ann_file, dataset.metainfo, num_classes)
+            check_images(image_paths(dataset, images))
+            checked.add(files)
+        check_evaluators(cfg, dataset, split)
+
+
+def unloaded_datasets(cfg: Config, split: str) -> Iterator[BaseCocoStyleDataset]:
+    """The datasets of a split, those in a wrapper one by one, without their data.
+
+    Raises:
+        InputError: see :func:`build_unloaded`.
+    """
+    name = f'{split}_dataloader'
+    for dataset_cfg in leaf_datasets(cfg[name].dataset) if cfg.get(name) else ():
+        yield build_unloaded(dataset_cfg, f'{cfg.filename}: {name}.dataset')
 
 
 def check_parts(cfg: Config, splits: Iterable[str]) -> None:
@@ -169,13 +177,14 @@ def check_skeleton(dataset: BaseCocoStyleDataset, skeleton: dict) -> None:
     )
 
 
-def check_evaluators(evaluators: list, dataset: BaseCocoStyleDataset, split: str) -> None:
+def check_evaluators(cfg: Config, dataset: BaseCocoStyleDataset, split: str) -> None:
     """Check that the metrics of a split can evaluate its dataset.
 
     Raises:
         InputError: one reads another annotation file, or misses what OKS needs.
     """
-    for evaluator in evaluators:
+    evaluators = cfg.get(f'{split}_evaluator') or []
+    for evaluator in evaluators if isinstance(evaluators, list) else [evaluators]:
         theirs = evaluator.get('ann_file')
         if theirs and osp.abspath(theirs) != osp.abspath(dataset.ann_file):
             raise InputError(
