@@ -169,6 +169,25 @@ def test_demo_names_an_input_that_is_not_there(trained, tmp_path):
     assert done.returncode == 1 and 'names no image' in done.stderr
 
 
+def test_a_value_that_a_class_refuses_is_told_by_every_tool(trained, synthetic_set, tmp_path):
+    config, checkpoint = tmp_path / 'own.py', trained / 'epoch_1.pth'
+    config.write_text(f"_base_ = '{ROOT / CONFIG}'\nmodel = dict(neck=dict(in_channels=3))\n")
+    (tmp_path / 'images.txt').write_text(f'{next((synthetic_set / "images").iterdir())}\n')
+    options = ['--work-dir', tmp_path, '--cfg-options', *data_options(synthetic_set)]
+    for command in (
+        ['train', config, *options],
+        ['test', config, checkpoint, *options],
+        ['demo', config, checkpoint, synthetic_set / 'images', '--out', tmp_path / 'out'],
+        ['infer', config, checkpoint, tmp_path / 'images.txt', '--out', tmp_path / 'people'],
+        ['export_onnx', config, checkpoint, tmp_path / 'x.onnx'],
+        ['convert', 'torchvision', checkpoint, tmp_path / 'x.pth', '--config', config],
+        ['benchmark', config, '--size', '64x64'],
+    ):
+        done = call(*command)
+        assert done.returncode == 1, command
+        assert 'own.py: model cannot be built: DirectPose > FPN: AssertionError' in done.stderr
+
+
 def test_coco_subset(synthetic_set, tmp_path):
     source, target = synthetic_set / 'annotations/train.json', tmp_path / 'new/subset.json'
     done = call('coco_subset', source, target, '--where', 'id=2,5')

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
+from directpose.building import build_model
 from directpose.checkpoint import read_checkpoint, weight_problems
 from directpose.checks import check_work_dir, read_config
 from directpose.config_path import config_path
@@ -24,8 +25,6 @@ from directpose.convert import from_detectron2, from_fcos, from_gluoncv, from_to
 from directpose.errors import InputError, exit_on_input_error
 from directpose.files import write_bytes
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmpose.registry import MODELS
 from torch import Tensor
 
 DEFAULT_CONFIGS = dict(
@@ -57,9 +56,7 @@ def parse_args(argv=None):
 
 def model_weights(config: Config) -> dict[str, Tensor]:
     """The weights of the config's model, for their names and shapes."""
-    init_default_scope(config.default_scope)
-    config.model.backbone.init_cfg = None
-    weights = MODELS.build(config.model).state_dict()
+    weights = build_model(config).state_dict()
     return {n: w for n, w in weights.items() if not n.startswith('data_preprocessor.')}
 
 

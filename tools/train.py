@@ -9,6 +9,7 @@ import os.path as osp
 from pathlib import Path
 
 import torch
+from directpose.building import build_model
 from directpose.checkpoint import check_checkpoint, read_checkpoint
 from directpose.checks import check_config, read_config
 from directpose.errors import InputError, exit_on_input_error
@@ -17,9 +18,8 @@ from directpose.hooks.whole_checkpoints import mend_last_checkpoint
 from directpose.mmpose_tools import load_mmpose_tool
 from directpose.processes import check_in_first, start_processes
 from mmengine.config import Config
-from mmengine.registry import RUNNERS, DefaultScope
+from mmengine.registry import RUNNERS
 from mmengine.runner import Runner, find_latest_checkpoint
-from mmpose.registry import MODELS
 
 
 def check_start(cfg: Config) -> None:
@@ -42,8 +42,7 @@ def check_start(cfg: Config) -> None:
     if not path or not osp.isfile(path):
         return
     if cfg.get('resume'):
-        with DefaultScope.overwrite_default_scope('mmpose'):
-            check_checkpoint(path, MODELS.build(cfg.model))
+        check_checkpoint(path, build_model(cfg))
     else:
         read_checkpoint(path)
 

@@ -5,9 +5,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from mmpose.registry import MODELS
+from torch import nn
 
 from .errors import InputError
+
+
+def build_model(cfg: Config) -> nn.Module:
+    """The model of a config, with random weights.
+
+    Raises:
+        InputError: see :func:`told_as`.
+    """
+    with told_as(f'{cfg.filename}: model'):
+        return MODELS.build(cfg.model)
 
 
 @contextmanager

@@ -12,9 +12,9 @@ from mmengine.config import Config
 from mmengine.config.config import ConfigParsingError
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.datasets.transforms import KeypointConverter
-from mmpose.registry import DATASETS, MODELS
+from mmpose.registry import DATASETS
 
-from .building import told_as
+from .building import build_model, told_as
 from .errors import InputError
 from .image_files import check_images
 from .skeleton import read_skeleton
@@ -45,8 +45,7 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
     for _, dataset in datasets:
         if not any(isinstance(step, KeypointConverter) for step in dataset.pipeline.transforms):
             check_skeleton(dataset, skeleton)
-    with told_as(f'{cfg.filename}: model'):
-        MODELS.build(cfg.model)
+    build_model(cfg)
     checked = set()
     for split, dataset in datasets:
         files = (dataset.ann_file, dataset.data_prefix['img'])

@@ -17,6 +17,7 @@ from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 from torch import nn
 
+from .building import build_model
 from .checkpoint import check_checkpoint
 from .checks import read_config
 from .errors import InputError
@@ -69,9 +70,10 @@ def load_trained(cfg: Config, checkpoint: str, device: str) -> nn.Module:
     """A model with the weights of a checkpoint, which are checked against its config.
 
     Raises:
-        InputError: the checkpoint is of another model or skeleton.
+        InputError: the config's model cannot be built, or the checkpoint is of another model or
+            skeleton.
     """
-    check_checkpoint(checkpoint, init_model(cfg.copy(), device='cpu'))
+    check_checkpoint(checkpoint, build_model(cfg))
     return init_model(cfg, checkpoint, device=device)
 
 

@@ -16,6 +16,7 @@ from mmengine.registry import MODELS, DefaultScope
 from mmengine.structures import InstanceData
 from torch import nn
 
+from ..building import told_as
 from ..checkpoint import check_checkpoint, read_checkpoint
 from ..errors import InputError
 from ..models import DirectPose
@@ -111,7 +112,7 @@ def build(
     """
     cfg = load_config(name, person_only=not checkpoint)
     MMLogger.get_instance('benchmark', log_level='ERROR')  # else each weight's origin is told
-    with scope_of(cfg):
+    with told_as(f'{name}: model'), scope_of(cfg):
         torch.manual_seed(0)
         model = MODELS.build(cfg.model)
         if not checkpoint:
