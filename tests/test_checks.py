@@ -1,9 +1,11 @@
 """Bad input ends in one sentence that names the file, the record and the field."""
 
+import errno
 import json
 import re
 import shutil
 from pathlib import Path
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -17,10 +19,11 @@ from directpose.checks import (
     check_work_dir,
     read_config,
 )
-from directpose.errors import InputError
+from directpose.errors import InputError, StorageError
 from directpose.image_files import check_images, image_problem
 from directpose.skeleton import read_skeleton
 from mmengine.config import Config
+from PIL import Image
 
 COCO = read_skeleton(dict(from_file='configs/_base_/datasets/coco.py'))
 
@@ -60,6 +63,7 @@ def write(path, records=(), **changes):
         (annotation(bbox=[0, 0, 5]), 'a negative size: bbox [0, 0, 5]'),
         (annotation(category_id=3), 'has category_id 3; the model knows 1'),
         (annotation(image_id=2), "names an image that is not in 'images'"),
+        (annotation(image_id='1'), "has '1' as its image_id; that must be a whole number"),
     ],
 )
 def test_bad_annotation(tmp_path, record, words):
@@ -68,7 +72,7 @@ def test_bad_annotation(tmp_path, record, words):
         check_annotations(path, COCO)
     message = str(error.value)
     assert words in message and path in message and '\n' not in message
-    assert f'annotation 7 of image {record["image_id"]}' in message
+    assert f'annotation 7 of image {record["image_id"]!r}' in message
 
 
 @pytest.mark.parametrize(
@@ -79,6 +83,12 @@ def test_bad_annotation(tmp_path, record, words):
         (dict(categories=None), "no list 'categories'"),
         (dict(image=dict(width=0)), 'image 1 has width 0 and height 10'),
         (dict(image=dict(height=-3)), 'image 1 has width 10 and height -3'),
+        (dict(image=dict(id='x1')), "image 'x1' has 'x1' as its id; that must be a whole number"),
+        (
+            dict(images=[dict(id=3, file_name='a.jpg', width=1, height=1)] * 2),
+            '2 images have the id 3, and 1 ids in all are not unique',
+        ),
+        (dict(records=[annotation()] * 3), '3 annotations have the id 7'),
     ],
 )
 def test_bad_file(tmp_path, changes, words):
@@ -95,7 +105,8 @@ def test_missing_and_broken_json(tmp_path):
 
 
 def test_a_good_file_passes(tmp_path):
-    assert len(check_annotations(write(tmp_path / 'coco.json', [annotation()]), COCO)) == 1
+    path = write(tmp_path / 'coco.json', [annotation()])
+    assert check_annotations(path, COCO)['annotations'] == [annotation()]
 
 
 @pytest.mark.parametrize('suffix', ['.jpg', '.png', '.bmp', '.webp', '.tif'])
@@ -113,6 +124,43 @@ def test_truncated_images(tmp_path, suffix):
         assert image_problem(str(path)) == 'is truncated'
     path.write_bytes(b'')
     assert image_problem(str(path)) == 'is empty'
+
+
+def test_a_png_of_several_chunks(tmp_path):
+    """Where a chunk is broken, Pillow ends in a SyntaxError."""
+    path = tmp_path / 'image.png'
+    noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    whole = path.read_bytes()
+    assert whole.count(b'IDAT') > 2 and image_problem(str(path)) is None
+    second = whole.index(b'IDAT', whole.index(b'IDAT') + 4)
+    for broken in (whole[:second] + bytes(len(whole) - second), whole[: second - 2]):
+        path.write_bytes(broken)
+        assert image_problem(str(path)) == 'is truncated'
+
+
+@pytest.mark.parametrize('name', ['x' * 300 + '.jpg', 'a\0b.jpg', '', '.'])
+def test_names_without_a_file(name):
+    assert re.match(r'cannot be read \(|is no name', image_problem(name))
+
+
+def test_a_storage_that_fails_is_told_from_a_file_that_is_not_there(tmp_path):
+    path = tmp_path / 'image.jpg'
+    path.write_bytes(b'\xff\xd8 and no end')
+    for place in ('directpose.image_files.open', 'PIL.Image.open'):
+        failing = mock.MagicMock(side_effect=OSError(errno.EIO, 'Input/output error'))
+        with (
+            mock.patch(place, failing, create=True),
+            pytest.raises(StorageError, match='call again'),
+        ):
+            image_problem(str(path))
+    opened = mock.mock_open()
+    opened.return_value.read.side_effect = OSError(errno.ESTALE, 'Stale file handle')
+    with (
+        mock.patch('directpose.image_files.open', opened, create=True),
+        pytest.raises(StorageError, match=r'image\.jpg \(Stale file handle\)'),
+    ):
+        check_images([str(path)])
 
 
 def test_broken_images_are_counted(tmp_path, synthetic_set):
@@ -144,6 +192,16 @@ def config(root, synthetic_set, tmp_path):
 
 def test_a_good_config_passes(config):
     check_config(config, ('train', 'val', 'test'))
+
+
+def test_a_set_without_labelled_keypoints(config, synthetic_set, tmp_path):
+    coco = json.loads((synthetic_set / 'annotations/train.json').read_text())
+    for person in coco['annotations']:
+        person['keypoints'] = [0] * 51
+    (tmp_path / 'none.json').write_text(json.dumps(coco))
+    config.train_dataloader.dataset.ann_file = str(tmp_path / 'none.json')
+    with pytest.raises(InputError, match=r'no keypoint is labelled in .*none\.json'):
+        check_config(config, ('train',))
 
 
 def test_other_keypoints_than_the_dataset(config):

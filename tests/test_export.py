@@ -1,6 +1,5 @@
 """The exported model finds the same people."""
 
-import json
 import shutil
 import sys
 
@@ -88,10 +87,25 @@ def _nearest(person, people):
     return int(np.where(people['labels'] == person.labels, distances, np.inf).argmin())
 
 
-def test_nobody_is_found_where_nobody_is(exported):
-    people = OnnxDetector(str(exported))([np.zeros((40, 60, 3), np.uint8)])[0]
-    assert people['keypoints'].shape == (len(people['scores']), 17, 3)
-    assert np.isfinite(people['keypoints']).all()
+@pytest.fixture(scope='module')
+def strict(branches, tmp_path_factory):
+    """That model as ONNX without suppression, with a threshold that nobody reaches."""
+    path = tmp_path_factory.mktemp('export') / 'strict.onnx'
+    options = ['--no-nms', '--cfg-options', 'model.test_cfg.score_thr=1.0']
+    done = call('export_onnx', *branches, path, *options)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def test_nobody_is_found_where_nobody_is(strict):
+    feeds = dict(images=np.zeros((2, 3, 64, 96), np.float32), sizes=np.array([[40, 60], [64, 96]]))
+    images, boxes, scores, labels, keypoints = InferenceSession(str(strict)).run(None, feeds)
+    assert len(images) == len(scores) == len(labels) == 0
+    assert boxes.shape == (0, 4) and keypoints.shape == (0, 17, 3)
+
+
+def test_no_images(exported):
+    assert OnnxDetector(str(exported))([]) == []
 
 
 def test_without_torch(exported, synthetic_set, tmp_path):
@@ -145,10 +159,11 @@ def test_candidates_without_suppression(branches, exported, synthetic_set, tmp_p
     np.testing.assert_allclose(keypoints[kept], people, atol=1e-3)
 
 
-def test_a_file_without_suppression_is_refused(exported, tmp_path):
-    model = onnx.load(exported)
-    (facts,) = (p for p in model.metadata_props if p.key == 'directpose')
-    facts.value = json.dumps(json.loads(facts.value) | dict(with_nms=False))
-    onnx.save(model, tmp_path / 'x')
+def test_files_that_are_not_for_the_detector(strict, tmp_path):
     with pytest.raises(ValueError, match='was exported with --no-nms'):
+        OnnxDetector(str(strict))
+    model = onnx.load(strict)
+    model.ClearField('metadata_props')
+    onnx.save(model, tmp_path / 'x')
+    with pytest.raises(ValueError, match='was not written by tools'):
         OnnxDetector(str(tmp_path / 'x'))

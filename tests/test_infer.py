@@ -83,6 +83,15 @@ def test_a_storage_that_fails_is_no_broken_image(infer, tmp_path):
     assert not list((tmp_path / 'out').rglob('part-*'))
 
 
+def test_images_that_are_all_broken_are_no_stop(infer, tmp_path):
+    for name in 'ab':
+        (tmp_path / f'{name}.jpg').write_bytes(b'no image')
+    lines = [tmp_path / 'a.jpg', tmp_path / 'b.jpg', tmp_path / ('x' * 300 + '.jpg')]
+    (tmp_path / 'list.txt').write_text('\n'.join(map(str, lines)))
+    assert infer('out', '--part', 2, images=tmp_path / 'list.txt').returncode == 0
+    assert all('error' in record for record in read(tmp_path / 'out').values())
+
+
 def fail_for(folder, real=open):
     """An ``open`` for which the files of a folder are on a device that does not answer."""
 

@@ -21,19 +21,19 @@ import torch
 from children import run_in_child
 from commands import CONFIG, ROOT, call, data_options, load_tool
 from directpose.errors import InputError, exit_on_input_error
-from directpose.files import write_image, write_json, write_text
+from directpose.files import write_image, write_json
 from directpose.hooks.epoch_seed import EpochSeedHook
 from directpose.hooks.finite_loss import FiniteLossHook
 from directpose.hooks.whole_checkpoints import (
     BACKEND,
     WholeCheckpointHook,
     check_finite,
-    mend_last_checkpoint,
+    find_last_checkpoint,
 )
 from directpose.video import VideoWriter
 from mmengine.dataset import DefaultSampler
 from mmengine.hooks import CheckpointHook
-from mmengine.runner import EpochBasedTrainLoop, load_checkpoint
+from mmengine.runner import load_checkpoint
 from torch.utils.data import DataLoader
 
 # ---------------------------------------------------------------- a full disk
@@ -123,30 +123,33 @@ def test_outdated_checkpoints_go_when_their_successors_are_there(trained, synthe
 
 @pytest.mark.parametrize('note', ['', '{folder}/epoch_7.pth'])
 def test_a_last_checkpoint_that_leads_nowhere_is_mended(note, tmp_path):
-    note = note.format(folder=tmp_path)
-    (tmp_path / 'last_checkpoint').write_text(note)
-    mend_last_checkpoint(tmp_path)
-    assert not (tmp_path / 'last_checkpoint').exists()
-    (tmp_path / 'last_checkpoint').write_text(note)
+    last = tmp_path / 'last_checkpoint'
+    last.write_text(note.format(folder=tmp_path))
     for number in (9, 10):
         (tmp_path / f'epoch_{number}.pth').touch()
         os.utime(tmp_path / f'epoch_{number}.pth', (number, number))
-    mend_last_checkpoint(tmp_path)
-    assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'epoch_10.pth')
-    write_text(str(tmp_path / 'epoch_9.pth'), tmp_path / 'last_checkpoint')
-    mend_last_checkpoint(tmp_path)
-    assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'epoch_9.pth')
+    expected = str(tmp_path / 'epoch_10.pth')
+    assert find_last_checkpoint(tmp_path) == last.read_text() == expected
+    last.write_text(str(tmp_path / 'epoch_9.pth'))
+    assert find_last_checkpoint(tmp_path) == last.read_text() == str(tmp_path / 'epoch_9.pth')
 
 
-def test_mending_leaves_what_lies_elsewhere(tmp_path):
-    """A mount that is away for a while does not make a training begin anew."""
-    work_dir = tmp_path / 'work'
-    work_dir.mkdir()
-    (work_dir / '.epoch_2.0.partial.pth').touch()
-    for named in ('s3://bucket/epoch_9.pth', str(tmp_path / 'mount/epoch_9.pth')):
-        (work_dir / 'last_checkpoint').write_text(named)
-        mend_last_checkpoint(work_dir)
-        assert (work_dir / 'last_checkpoint').read_text() == named
+def test_a_last_checkpoint_that_leads_nowhere_at_all_does_not_begin_anew(tmp_path):
+    """Checkpoints may be in another folder, or have another name."""
+    assert find_last_checkpoint(tmp_path) is None
+    (tmp_path / 'model.pth').touch()
+    (tmp_path / 'last_checkpoint').touch()
+    runner = SimpleNamespace(_resume=True, _load_from=None, work_dir=str(tmp_path))
+    with pytest.raises(InputError, match='last_checkpoint names nothing, which is not there'):
+        WholeCheckpointHook(interval=1).before_run(runner)
+    assert (tmp_path / 'last_checkpoint').exists()
+    runner._resume = False  # what trains anew writes it anew
+    WholeCheckpointHook(interval=1).before_run(runner)
+
+
+def test_a_bucket_is_left_to_mmengine(tmp_path):
+    (tmp_path / 'last_checkpoint').write_text('s3://bucket/epoch_9.pth')
+    assert find_last_checkpoint(tmp_path) == 's3://bucket/epoch_9.pth'
 
 
 def test_resuming_from_what_is_not_there(synthetic_set, tmp_path):
@@ -157,13 +160,19 @@ def test_resuming_from_what_is_not_there(synthetic_set, tmp_path):
     assert done.returncode == 1 and 'which is not there: bring it back' in done.stderr
 
 
-def test_a_test_leaves_the_files_of_a_training_alone(tmp_path):
-    partial = tmp_path / '.epoch_2.0.partial.pth'
-    hook = WholeCheckpointHook(interval=1)
-    for loop, there in ((dict(by_epoch=True), True), (mock.Mock(spec=EpochBasedTrainLoop), False)):
-        partial.touch()
-        hook.before_run(SimpleNamespace(_train_loop=loop, work_dir=str(tmp_path)))
-        assert partial.exists() == there
+def test_a_training_clears_what_a_killed_one_has_left(tmp_path):
+    """Also in another folder for checkpoints; a test leaves it, as a training may be going on."""
+    partial = tmp_path / 'out/work/.epoch_2.0.partial.pth'
+    partial.parent.mkdir(parents=True)
+    partial.touch()
+    runner = SimpleNamespace(_resume=False, _load_from=None, work_dir=str(tmp_path / 'work'))
+    runner.logger, runner.message_hub = mock.Mock(), mock.Mock(runtime_info={})
+    hook = WholeCheckpointHook(interval=1, out_dir=str(tmp_path / 'out'))
+    hook.before_run(runner)
+    hook.before_test(runner)
+    assert partial.exists()
+    hook.before_train(runner)
+    assert not partial.exists()
 
 
 def test_checkpoints_elsewhere_are_written_by_their_backend():

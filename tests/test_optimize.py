@@ -61,6 +61,7 @@ def test_same_detections(root, name):
 def test_the_hook_optimizes_what_is_tested(root):
     class Runner:
         model = random_model(root, CONFIGS[0])
+        hooks = ()
 
     assert isinstance(Runner.model.bbox_head, DirectPoseHead)
     OptimizeForInferenceHook().before_test(Runner)

@@ -169,6 +169,20 @@ def test_demo_names_an_input_that_is_not_there(trained, tmp_path):
     assert done.returncode == 1 and 'names no image' in done.stderr
 
 
+def test_averaged_weights(trained, synthetic_set, tmp_path):
+    """mmengine's hook exchanges weights by their places, which the fast form has not."""
+    config = tmp_path / 'own.py'
+    hooks = "custom_hooks = [*_base_.custom_hooks, dict(type='EMAHook')]"
+    config.write_text(f"_base_ = '{ROOT / CONFIG}'\n{hooks}\n")
+    found = []
+    for name in (config, CONFIG):
+        options = ['--work-dir', tmp_path, '--out', tmp_path / 'metrics.json', '--cfg-options']
+        done = call('test', name, trained / 'epoch_1.pth', *options, *data_options(synthetic_set))
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads((tmp_path / 'metrics.json').read_text()))
+    assert found[0] == pytest.approx(found[1], abs=1e-3)
+
+
 def test_a_value_that_a_class_refuses_is_told_by_every_tool(trained, synthetic_set, tmp_path):
     config, checkpoint = tmp_path / 'own.py', trained / 'epoch_1.pth'
     config.write_text(f"_base_ = '{ROOT / CONFIG}'\nmodel = dict(neck=dict(in_channels=3))\n")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+from directpose.arguments import not_negative
 from directpose.checks import check_config, check_work_dir, read_config, read_json
 from directpose.errors import InputError, exit_on_input_error
 from directpose.files import replacing, write_json, write_text
@@ -38,7 +39,7 @@ def parse_args(argv=None):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('configs', nargs='+', help='of the models; the first is the baseline')
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
+    parser.add_argument('--seeds', type=not_negative, nargs='+', default=[0, 1, 2])
     parser.add_argument('--work-dir', default='work_dirs/ablation', help='folder to write to')
     return parser.parse_args(argv)
 

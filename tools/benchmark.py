@@ -23,6 +23,7 @@ from collections.abc import Iterator
 
 import mmengine
 import torch
+from directpose.arguments import not_negative, positive
 from directpose.benchmark.cases import (
     Case,
     build,
@@ -54,26 +55,30 @@ def parse_args(argv=None):
     parser.add_argument('--device', default=default_device(), help='for example cpu or cuda:0')
     parser.add_argument('--amp', action='store_true', help='bfloat16 on a CPU, float16 on a GPU')
     parser.add_argument('--compile', action='store_true', help='torch.compile every model')
-    parser.add_argument('--batch', type=int, nargs='+', default=[1], help='images at once')
+    parser.add_argument('--batch', type=positive, nargs='+', default=[1], help='images at once')
     parser.add_argument(
         '--size', nargs='+', default=['own'], help="own: by the model's pipeline; or HxW"
     )
     parser.add_argument(
-        '--candidates', type=int, nargs='+', default=[300], help='kept for the suppression'
+        '--candidates', type=positive, nargs='+', default=[300], help='kept for the suppression'
     )
     parser.add_argument('--train', action='store_true', help='training steps, not predictions')
     parser.add_argument(
-        '--people', type=int, nargs='+', default=[30], help='labelled in each training image'
+        '--people',
+        type=not_negative,
+        nargs='+',
+        default=[30],
+        help='labelled in each training image',
     )
     parser.add_argument(
         '--finest',
-        type=int,
+        type=not_negative,
         nargs='+',
         default=[0],
         help='level from which on DirectPose has candidates; 2: as in an image of large people',
     )
-    parser.add_argument('--runs', type=int, default=20, help='timed calls of each model')
-    parser.add_argument('--warmup', type=int, default=3, help='calls before them')
+    parser.add_argument('--runs', type=positive, default=20, help='timed calls of each model')
+    parser.add_argument('--warmup', type=not_negative, default=3, help='calls before them')
     parser.add_argument('--out', help='write the numbers to this JSON file')
     return parser.parse_args(argv)
 

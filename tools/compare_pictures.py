@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import mmcv
 import numpy as np
+from directpose.arguments import positive
 from directpose.checks import check_work_dir, read_json
 from directpose.errors import InputError, exit_on_input_error
 from directpose.files import write_image
@@ -34,7 +35,7 @@ def parse_args(argv=None):
     parser.add_argument('--images', required=True, help='folder of the images')
     parser.add_argument('--results', nargs='+', required=True, metavar='NAME=FILE')
     parser.add_argument('--out', required=True, help='picture to write')
-    parser.add_argument('--count', type=int, default=6, help='images: the first ones')
+    parser.add_argument('--count', type=positive, default=6, help='images: the first ones')
     parser.add_argument('--score-thr', type=float, default=0.3, help='of a person to be drawn')
     parser.add_argument(
         '--metainfo',

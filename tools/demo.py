@@ -16,6 +16,7 @@ import sys
 
 import cv2
 import numpy as np
+from directpose.arguments import positive
 from directpose.checks import check_work_dir, count_classes
 from directpose.errors import InputError, exit_on_input_error
 from directpose.files import write_image, write_json
@@ -59,7 +60,7 @@ def parse_args(argv=None):
         '--score-thr', type=float, default=0.3, help='least score of a person (%(default)s)'
     )
     parser.add_argument('--device', default=default_device(), help='for example cpu or cuda:0')
-    parser.add_argument('--max-frames', type=int, help='of each video or camera')
+    parser.add_argument('--max-frames', type=positive, help='of each video or camera')
     parser.add_argument('--show', action='store_true', help='show videos in a window; q ends')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='key=value of the config'

@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 import mmengine
 import numpy as np
+from directpose.arguments import not_negative, positive
 from directpose.checks import check_work_dir
 from directpose.datasets.synthetic import make_synthetic_set
 from directpose.errors import InputError, exit_on_input_error
@@ -33,10 +34,12 @@ METRICS = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR')
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--out', default='work_dirs/demo', help='folder to write to')
-    parser.add_argument('--num-train', type=int, default=3000, help='training images')
-    parser.add_argument('--num-val', type=int, default=64, help='held-back images')
-    parser.add_argument('--seed', type=int, default=0, help='of the set and of the training')
-    parser.add_argument('--pictures', type=int, default=16, help='pictures to draw')
+    parser.add_argument('--num-train', type=positive, default=3000, help='training images')
+    parser.add_argument('--num-val', type=positive, default=64, help='held-back images')
+    parser.add_argument(
+        '--seed', type=not_negative, default=0, help='of the set and of the training'
+    )
+    parser.add_argument('--pictures', type=not_negative, default=16, help='pictures to draw')
     return parser.parse_args(argv)
 
 

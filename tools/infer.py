@@ -22,8 +22,9 @@ from pathlib import Path
 
 import cv2
 import torch
+from directpose.arguments import not_negative, positive
 from directpose.checks import check_work_dir, read_json
-from directpose.errors import InputError, exit_on_input_error
+from directpose.errors import InputError, StorageError, exit_on_input_error
 from directpose.files import write_json, write_text
 from directpose.inference import (
     IMAGE_SUFFIXES,
@@ -39,13 +40,6 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 
-def positive(text: str) -> int:
-    """A number of at least 1, for argparse."""
-    if int(text) < 1:
-        raise ValueError(text)
-    return int(text)
-
-
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -57,7 +51,9 @@ def parse_args(argv=None):
     parser.add_argument('--shard', default='0/1', help='I/N, for example 3/128 (%(default)s)')
     parser.add_argument('--part', type=positive, default=1000, help='images a file (%(default)s)')
     parser.add_argument('--batch', type=positive, default=8, help='images at once (%(default)s)')
-    parser.add_argument('--workers', type=int, default=2, help='processes that read images')
+    parser.add_argument(
+        '--workers', type=not_negative, default=2, help='processes that read images'
+    )
     parser.add_argument('--score-thr', type=float, default=0.1, help='least score of a person')
     parser.add_argument('--device', default=default_device(), help='for example cpu or cuda:0')
     parser.add_argument(
@@ -117,31 +113,28 @@ class Images(Dataset):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, number: int) -> tuple[str, dict | str | OSError]:
+    def __getitem__(self, number: int) -> tuple[str, dict | str | StorageError]:
         path = self.paths[number]
         try:
-            with open(path, 'rb'):
-                data = dict(img=read_image(path), img_path=path, img_id=number, id=[number])
-                return path, self.pipeline(data)
+            data = dict(img=read_image(path), img_path=path, img_id=number, id=[number])
+            return path, self.pipeline(data)
+        except StorageError as error:
+            return path, error
         except InputError as error:
             return path, str(error)
         except cv2.error as error:  # sides of more than 32767 pixels
             return path, f'{path} is more than OpenCV can resize ({error.err})'
-        except OSError as error:
-            missing = FileNotFoundError | NotADirectoryError | IsADirectoryError | PermissionError
-            known = isinstance(error, missing)
-            return path, f'{path} cannot be read ({error.strerror})' if known else error
 
 
-def detect_batch(model, batch: list[tuple[str, dict | str]], score_thr: float) -> list[dict]:
+def detect_batch(model, batch: list[tuple], score_thr: float) -> list[dict]:
     """Records of a batch of :class:`Images`, in its order.
 
     Raises:
-        InputError: the storage of an image fails.
+        StorageError: an image cannot be read now.
     """
-    for path, data in batch:
-        if isinstance(data, OSError):
-            raise InputError(f'cannot read {path} ({data}): call again when its storage works')
+    for _, data in batch:
+        if isinstance(data, StorageError):
+            raise data
     good = [data for _, data in batch if not isinstance(data, str)]
     samples = iter(model.test_step(pseudo_collate(good)) if good else [])
     records = []
@@ -185,19 +178,17 @@ def check_same_job(args: argparse.Namespace, config: str, images: list[str], fol
     write_json(job, path)
 
 
-def write_records(records: list[dict], path: Path) -> None:
-    """Write a part.
+def check_some_are_there(paths: list[str], part: str) -> None:
+    """Check that not all images of a part are gone, as those of a disk that is not mounted.
 
     Raises:
-        InputError: it cannot be written, or no image of it could be read.
+        InputError: they are.
     """
-    broken = [record['error'] for record in records if 'error' in record]
-    if 1 < len(records) == len(broken):
+    if len(paths) > 1 and not any(map(os.path.lexists, paths)):
         raise InputError(
-            f'none of the {len(records)} images of {path.name} can be used ({broken[0]}): call '
-            'again when they are there, or leave them out'
+            f'none of the {len(paths)} images of {part} is there, {paths[0]} to {paths[-1]}: call '
+            'again when they are, or make another list for another --out'
         )
-    write_text(''.join(json.dumps(record) + '\n' for record in records), path)
 
 
 @exit_on_input_error
@@ -220,6 +211,7 @@ def main(argv=None):
         if name.exists():
             progress.update(len(paths))
             continue
+        check_some_are_there(paths, name.name)
         loader = DataLoader(
             Images(paths, pipeline), args.batch, num_workers=args.workers, collate_fn=list
         )
@@ -227,7 +219,7 @@ def main(argv=None):
         for batch in loader:
             records += detect_batch(model, batch, args.score_thr)
             progress.update(len(batch))
-        write_records(records, name)
+        write_text(''.join(json.dumps(record) + '\n' for record in records), name)
     progress.close()
     print(f'{len(images)} images in {len(parts)} parts are in {folder}{os.sep}')
 

@@ -6,6 +6,7 @@ python tools/make_synthetic.py data/synthetic_coco --labels pose_labels.npz --nu
 
 import argparse
 
+from directpose.arguments import not_negative, positive
 from directpose.datasets.synthetic import (
     LONG_SIDE,
     SCENES,
@@ -18,10 +19,12 @@ from directpose.errors import exit_on_input_error
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('out', help='folder to make: images/ and annotations/{train,val}.json')
-    parser.add_argument('--num-train', type=int, default=1024, help='training images')
-    parser.add_argument('--num-val', type=int, default=64, help='held-back images')
-    parser.add_argument('--seed', type=int, default=0, help='the same seed makes the same bytes')
-    parser.add_argument('--workers', type=int, help='processes (default: one for each core)')
+    parser.add_argument('--num-train', type=positive, default=1024, help='training images')
+    parser.add_argument('--num-val', type=positive, default=64, help='held-back images')
+    parser.add_argument(
+        '--seed', type=not_negative, default=0, help='the same seed makes the same bytes'
+    )
+    parser.add_argument('--workers', type=positive, help='processes (default: one for each core)')
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         '--scenes',
@@ -35,7 +38,10 @@ def parse_args(argv=None):
         'drawn instead of scenes of our own',
     )
     parser.add_argument(
-        '--long-side', type=int, default=LONG_SIDE, help='of the images with --labels, in pixels'
+        '--long-side',
+        type=positive,
+        default=LONG_SIDE,
+        help='of the images with --labels, in pixels',
     )
     return parser.parse_args(argv)
 

@@ -4,6 +4,9 @@
 #     bash tools/setup_forks.sh PYTHON VENV
 set -euo pipefail
 python=$1 venv=$2
+cd "$(dirname "$0")/.."
+"$python" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' ||
+    { echo "error: '$python' is not Python 3.10 to 3.12 with venv; run e.g. 'make test-forks PYTHON=python3.11'" >&2; exit 1; }
 rm -rf "$venv"
 "$python" -m venv "$venv"
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }

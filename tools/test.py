@@ -73,6 +73,8 @@ def main():
     submit = parse_own_args().submit
     tool = load_mmpose_tool('test')
     args = tool.parse_args()
+    if args.out and not args.out.endswith('.json'):
+        raise InputError(f'--out {args.out}: it will be JSON, so give a name that ends in .json')
     cfg = tool.merge_args(read_config(args.config), args)
     cfg.work_dir = osp.abspath(cfg.work_dir)  # mmpose's hooks join relative ones twice
     start_processes(cfg)

@@ -12,14 +12,14 @@ import torch
 from directpose.building import build_model
 from directpose.checkpoint import check_checkpoint, read_checkpoint
 from directpose.checks import check_config, read_config
-from directpose.errors import InputError, exit_on_input_error
+from directpose.errors import exit_on_input_error
 from directpose.hooks.check_data import without_check_hook
-from directpose.hooks.whole_checkpoints import mend_last_checkpoint
+from directpose.hooks.whole_checkpoints import find_last_checkpoint
 from directpose.mmpose_tools import load_mmpose_tool
 from directpose.processes import check_in_first, start_processes
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 
 
 def check_start(cfg: Config) -> None:
@@ -32,13 +32,7 @@ def check_start(cfg: Config) -> None:
     """
     path = cfg.get('load_from')
     if cfg.get('resume') and not path:
-        mend_last_checkpoint(Path(cfg.work_dir))
-        path = find_latest_checkpoint(cfg.work_dir)
-        if path and '://' not in path and not osp.exists(path):
-            raise InputError(
-                f'{cfg.work_dir}/last_checkpoint names {path}, which is not there: bring it back, '
-                'or name another with --resume FILE'
-            )
+        path = find_last_checkpoint(Path(cfg.work_dir))
     if not path or not osp.isfile(path):
         return
     if cfg.get('resume'):

@@ -1,5 +1,6 @@
 """Checks of what a user gives, made before any work is done."""
 
+import collections
 import json
 import math
 import os
@@ -22,12 +23,11 @@ from .skeleton import read_skeleton
 KEYPOINT_METRICS = ('CocoMetric', 'ClasswiseCocoMetric')
 
 NUMBER = int | float
-ID = int | str
-TYPE_NAMES = {NUMBER: 'a number', ID: 'a whole number or a text', str: 'a text', list: 'a list'}
+TYPE_NAMES = {NUMBER: 'a number', int: 'a whole number', str: 'a text', list: 'a list'}
 KIND_NAMES = {str: 'a path', dict: 'a dict', int: 'a whole number'}  # of the parts of a config
-IMAGE_FIELDS = dict(id=ID, file_name=str, width=NUMBER, height=NUMBER)
+IMAGE_FIELDS = dict(id=int, file_name=str, width=NUMBER, height=NUMBER)
 CATEGORY_FIELDS = dict(id=NUMBER)
-ANNOTATION_FIELDS = dict(id=ID, image_id=ID, category_id=NUMBER, bbox=list, keypoints=list)
+ANNOTATION_FIELDS = dict(id=int, image_id=int, category_id=NUMBER, bbox=list, keypoints=list)
 OPTIONAL_ANNOTATION_FIELDS = dict(area=NUMBER, iscrowd=NUMBER, num_keypoints=NUMBER)
 LARGEST = 1e9
 
@@ -46,15 +46,19 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
         if not any(isinstance(step, KeypointConverter) for step in dataset.pipeline.transforms):
             check_skeleton(dataset, skeleton)
     build_model(cfg)
-    checked = set()
+    num_labelled = {}
     for split, dataset in datasets:
         files = (dataset.ann_file, dataset.data_prefix['img'])
-        if files not in checked:
-            num_classes = count_classes(cfg.model)
-            images = check_annotations(dataset.ann_file, dataset.metainfo, num_classes)
-            check_images(image_paths(dataset, images))
-            checked.add(files)
+        if files not in num_labelled:
+            coco = check_annotations(dataset.ann_file, dataset.metainfo, count_classes(cfg.model))
+            check_images(image_paths(dataset, coco['images']))
+            num_labelled[files] = sum(any(a['keypoints'][2::3]) for a in coco['annotations'])
         check_evaluators(cfg, dataset, split)
+    if num_labelled and not any(num_labelled.values()):
+        files = ', '.join(file for file, _ in num_labelled)
+        raise InputError(
+            f'no keypoint is labelled in {files}: there is nothing to learn or to test'
+        )
 
 
 def unloaded_datasets(cfg: Config, split: str) -> Iterator[BaseCocoStyleDataset]:
@@ -231,8 +235,8 @@ def check_work_dir(path: str, option: str = '--work-dir') -> None:
         ) from error
 
 
-def check_annotations(path: str, skeleton: dict, num_classes: int = 1) -> list[dict]:
-    """Check a COCO keypoint JSON; returns its image records.
+def check_annotations(path: str, skeleton: dict, num_classes: int = 1) -> dict:
+    """Check a COCO keypoint JSON; returns its content.
 
     Raises:
         InputError: naming the file, the image or annotation id, and the field.
@@ -252,7 +256,8 @@ def check_annotations(path: str, skeleton: dict, num_classes: int = 1) -> list[d
             if isinstance(annotation, dict):
                 name += f' of image {annotation.get("image_id")!r:.50}'
             raise InputError(f'{path}: {name} {problem}')
-    return coco['images']
+    check_unique(path, 'annotation', coco['annotations'])
+    return coco
 
 
 def check_image_records(path: str, images: list) -> None:
@@ -268,6 +273,22 @@ def check_image_records(path: str, images: list) -> None:
             problem = f'has {size}; both must be positive'
         if problem:
             raise InputError(f'{path}: {name_of("image", number, image)} {problem}')
+    check_unique(path, 'image', images)
+
+
+def check_unique(path: str, kind: str, records: list[dict]) -> None:
+    """Check that no two records have the same id: pycocotools would take the last for all.
+
+    Raises:
+        InputError: two have.
+    """
+    counts = collections.Counter(record['id'] for record in records)
+    twice = [number for number, count in counts.items() if count > 1]
+    if twice:
+        raise InputError(
+            f'{path}: {counts[twice[0]]} {kind}s have the id {twice[0]}, and {len(twice)} ids in '
+            'all are not unique; number them anew'
+        )
 
 
 def name_of(kind: str, number: int, record) -> str:

@@ -11,6 +11,10 @@ class InputError(ValueError):
     """Bad input, told in one sentence: what is wrong, where, and what to do about it."""
 
 
+class StorageError(InputError):
+    """A file may be there and whole, but cannot be read now."""
+
+
 def exit_on_input_error(main: Callable) -> Callable:
     """Let a tool's ``main`` end with the sentence of an InputError, not with its traceback.
 

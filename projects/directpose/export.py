@@ -151,12 +151,18 @@ def export_onnx(model: nn.Module, path: str, with_nms: bool, facts: dict) -> Non
         raise InputError('the export needs packages: pip install onnx onnxscript onnxruntime')
     count, side = torch.export.Dim('B', min=1), dict(min=1, max=1024)
     height, width = (DIVISOR * torch.export.Dim(name, **side) for name in 'hw')
-    program = torch.onnx.export(
-        PixelsToPeople(model, with_nms),
+    # The other way to capture, which torch.onnx.export would try first, wants to know the number of
+    # candidates.
+    captured = torch.export.export(
+        PixelsToPeople(model, with_nms).eval(),
         (torch.rand(2, 3, 128, 160) * 255, torch.tensor([[128, 160], [100, 128]])),
+        dynamic_shapes=dict(images={0: count, 2: height, 3: width}, sizes={0: count}),
+        strict=True,
+    )
+    program = torch.onnx.export(
+        captured,
         input_names=['images', 'sizes'],
         output_names=list(OUTPUTS),
-        dynamic_shapes=dict(images={0: count, 2: height, 3: width}, sizes={0: count}),
         opset_version=OPSET,
         dynamo=True,
         verbose=False,

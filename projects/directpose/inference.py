@@ -21,7 +21,7 @@ from .building import build_model
 from .checkpoint import check_checkpoint
 from .checks import read_config
 from .errors import InputError
-from .image_files import image_problem
+from .image_files import image_problem, telling_failures
 from .optimize import optimize_for_inference
 from .video import COLORS, VIDEO_SUFFIXES, is_camera
 
@@ -90,11 +90,13 @@ def read_image(path: str) -> np.ndarray:
 
     Raises:
         InputError: the file is missing, truncated or not an image that OpenCV reads.
+        StorageError: it cannot be read now.
     """
     # OpenCV fills what a truncated file lacks with grey and says nothing.
     problem = image_problem(path)
     try:
-        image = None if problem else mmcv.imread(path)
+        with telling_failures(path):
+            image = None if problem else mmcv.imread(path)
     except cv2.error as error:  # more pixels than it takes
         raise InputError(f'{path} is not read by OpenCV ({error.err})') from error
     if image is None:

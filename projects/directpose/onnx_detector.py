@@ -16,14 +16,17 @@ class OnnxDetector:
             ``providers``.
 
     Raises:
-        ValueError: it was written without NMS.
+        ValueError: it was written without NMS, or by something else.
     """
 
     def __init__(self, path: str, **options) -> None:
         self.session = onnxruntime.InferenceSession(
             path, **{'providers': ['CPUExecutionProvider'], **options}
         )
-        self.facts = json.loads(self.session.get_modelmeta().custom_metadata_map['directpose'])
+        facts = self.session.get_modelmeta().custom_metadata_map.get('directpose')
+        if facts is None:
+            raise ValueError(f'{path} was not written by tools/export_onnx.py')
+        self.facts = json.loads(facts)
         if not self.facts['with_nms']:
             raise ValueError(f'{path} was exported with --no-nms: its people overlap')
 
@@ -40,8 +43,10 @@ class OnnxDetector:
             For each image, best people first and in its pixels: ``boxes`` (N, 4) xyxy, ``scores``
             (N,), ``labels`` (N,) and ``keypoints`` (N, K, 3): x, y, score.
         """
+        if not images:
+            return []
         scales, resized = zip(*map(self._resize, images), strict=True)
-        sizes = np.array([image.shape[:2] for image in resized])
+        sizes = np.array([image.shape[:2] for image in resized], np.int64)
         height, width = -(-sizes.max(0) // 32) * 32
         batch = np.empty((len(images), 3, height, width), np.float32)
         batch[:] = np.float32(self.facts['mean'])[:, None, None]

@@ -14,7 +14,7 @@ class BFloat16OptimWrapper(OptimWrapper):
     """Optimisation of losses computed in bfloat16 where torch's autocast allows, on any device.
 
     Its exponents are those of float32, so that no loss has to be scaled; mmengine's
-    ``AmpOptimWrapper`` is for float16, and for GPUs.
+    ``AmpOptimWrapper`` scales it, and needs a GPU.
     """
 
     @contextlib.contextmanager

@@ -3,7 +3,7 @@
 import torch
 from mmcv.cnn import fuse_conv_bn
 from mmcv.ops import RoIAlign
-from mmengine.hooks import Hook
+from mmengine.hooks import EMAHook, Hook
 from mmpose.registry import HOOKS
 from torch import nn
 
@@ -35,8 +35,12 @@ def optimize_for_inference(model: nn.Module) -> None:
 
 @HOOKS.register_module()
 class OptimizeForInferenceHook(Hook):
-    """Test the model in its fast form. The validation during a training leaves it as it is."""
+    """Test the model in its fast form. The validation during a training leaves it as it is.
+
+    A model with an ``EMAHook`` is tested as it is, for that exchanges the weights after this.
+    """
 
     def before_test(self, runner) -> None:
         """Call :func:`optimize_for_inference`; the weights are loaded by then."""
-        optimize_for_inference(unwrapped(runner.model))
+        if not any(isinstance(hook, EMAHook) for hook in runner.hooks):
+            optimize_for_inference(unwrapped(runner.model))

@@ -1,6 +1,7 @@
 """Several processes that work on one model."""
 
 import datetime
+import os
 import sys
 from collections.abc import Callable
 
@@ -21,7 +22,7 @@ def start_processes(cfg: Config) -> None:
     config's model wrapper is one for the CPU.
 
     Raises:
-        InputError: Slurm has started them where there is no GPU.
+        InputError: nothing has started them, or Slurm where there is no GPU.
     """
     if cfg.launcher == 'none':
         return
@@ -33,6 +34,8 @@ def start_processes(cfg: Config) -> None:
         raise InputError(
             f'--launcher {cfg.launcher} is for GPUs, and there is none: use tools/dist_train.sh'
         )
+    if 'RANK' not in os.environ:
+        raise InputError('--launcher pytorch is for torchrun: use tools/dist_train.sh')
     seconds = options.get('timeout')
     timeout = datetime.timedelta(seconds=seconds) if seconds else None
     torch.distributed.init_process_group('gloo', timeout=timeout)

@@ -51,6 +51,10 @@ STRANGE = [
 ]
 
 
+class UntoldError(Exception):
+    """A check ended in something else than a sentence."""
+
+
 class NotFiniteError(Exception):
     """Something is infinite or no number, and nobody said so."""
 
@@ -122,6 +126,7 @@ def mutate_image(source: Path, rng: random.Random) -> bytes:
     if rng.random() < 0.4:
         picture, suffix = rng.choice(others)
         return cv2.imencode(suffix, picture)[1].tobytes()
+    content = rng.choice([content, cv2.imencode('.png', image)[1].tobytes()])
     return rng.choice([mutate_bytes(content, rng), bytes(len(content)), rng.randbytes(500)])
 
 
@@ -143,9 +148,15 @@ def train_step(cfg: Config) -> str:
 
     Raises:
         InputError: they are refused.
+        UntoldError: the check failed.
         NotFiniteError: a loss or a weight is no number.
     """
-    check_config(cfg, ('train',))
+    try:
+        check_config(cfg, ('train',))
+    except InputError:
+        raise
+    except Exception as error:
+        raise UntoldError(f'{type(error).__name__}: {error}') from error
     loader = cfg.train_dataloader
     dataset = DATASETS.build(loader.dataset)
     samples = [dataset[i] for i in range(min(len(dataset), loader.batch_size))]
@@ -242,13 +253,13 @@ def run_cases(kind: str, seeds: list[int], data: Path, results: Path) -> None:
 def bad_outcomes(kind: str, outcomes: dict[int, tuple[str, str]]) -> dict[int, tuple[str, str]]:
     """The cases that ended in neither a sentence nor a correct result.
 
-    A config is Python: there an error of the class that takes a value is as good as a sentence.
+    What a config's classes take when they are built, they may still refuse in the first step.
     """
-    allowed = {'done', 'refused'}
+    allowed, bad = {'done', 'refused'}, {'crash', 'UntoldError', 'NotFiniteError'}
     return {
         seed: (outcome, message)
         for seed, (outcome, message) in outcomes.items()
-        if outcome in ('crash', 'NotFiniteError') or (kind != 'configs' and outcome not in allowed)
+        if outcome in bad or (kind != 'configs' and outcome not in allowed)
     }
 
 

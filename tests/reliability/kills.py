@@ -49,11 +49,11 @@ def nth_call(number, first, then):
 
 
 def soon(function):
-    """The function, and death while it runs."""
+    """The function, and death while it runs or a little later, at a time that is never the same."""
 
     @functools.wraps(function)
     def wrapped(*args, **kwargs):
-        threading.Timer(random.Random(0).uniform(0.001, 0.1), die).start()
+        threading.Timer(random.uniform(0.001, 0.1), die).start()
         return function(*args, **kwargs)
 
     return wrapped

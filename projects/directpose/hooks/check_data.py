@@ -2,13 +2,12 @@
 
 import os.path as osp
 
-from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
 from ..checkpoint import check_checkpoint
 from ..checks import check_config
-from ..processes import unwrapped
+from ..processes import check_in_first, unwrapped
 
 
 @HOOKS.register_module()
@@ -21,26 +20,24 @@ class CheckDataHook(Hook):
 
     priority = 'HIGHEST'
 
-    @master_only
     def before_train(self, runner) -> None:
         """Check what is trained on.
 
         Raises:
             InputError: see :func:`check_config`.
         """
-        check_config(runner.cfg, ('train', 'val'))
+        check_in_first(check_config, runner.cfg, ('train', 'val'))
         if runner._resume:
-            check_weights(runner)
+            check_in_first(check_weights, runner)
 
-    @master_only
     def before_test(self, runner) -> None:
         """Check what is tested on.
 
         Raises:
             InputError: see :func:`check_config`.
         """
-        check_config(runner.cfg, ('test',))
-        check_weights(runner)
+        check_in_first(check_config, runner.cfg, ('test',))
+        check_in_first(check_weights, runner)
 
 
 def check_weights(runner) -> None:

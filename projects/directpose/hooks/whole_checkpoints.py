@@ -8,16 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from mmengine.dist import barrier, is_main_process
+from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
-from mmengine.runner import BaseLoop
 from mmpose.registry import HOOKS
 from torch import nn
 
 from ..errors import InputError
 from ..files import write_bytes, write_text
-from ..processes import unwrapped
+from ..processes import check_in_first, unwrapped
 
 BACKEND = 'directpose.whole_files'
 
@@ -76,12 +75,16 @@ class WholeCheckpointHook(CheckpointHook):
         super().__init__(*args, **kwargs)
 
     def before_run(self, runner) -> None:
-        """Tidy up after a training that was killed, before the next one."""
-        # A test leaves the files of a training alone, which may be going on in the same folder.
-        if is_main_process() and isinstance(runner._train_loop, BaseLoop):
-            clear_partial_files(Path(runner.work_dir))
-            mend_last_checkpoint(Path(runner.work_dir))
-        barrier()
+        """Mend ``last_checkpoint``, which mmengine reads after this, for a run that is resumed."""
+        if runner._resume and runner._load_from is None:
+            check_in_first(find_last_checkpoint, Path(runner.work_dir))
+
+    def before_train(self, runner) -> None:
+        """Tidy up after a training that was killed."""
+        super().before_train(runner)
+        if is_main_process():
+            # A test leaves the files of a training alone, which may be going on.
+            clear_partial_files(Path(self.out_dir))
 
     def _save_checkpoint_with_step(self, runner, *args, **kwargs) -> None:
         check_finite(unwrapped(runner.model), self.last_ckpt)
@@ -111,28 +114,36 @@ class WholeCheckpointHook(CheckpointHook):
         return {self.last_ckpt, single, *getattr(self, 'best_ckpt_path_dict', {}).values()}
 
 
-def clear_partial_files(work_dir: Path) -> None:
+def clear_partial_files(folder: Path) -> None:
     """Remove what a run that was killed while it wrote a checkpoint has left."""
-    for path in work_dir.glob('.*.partial.pth'):
+    for path in folder.glob('.*.partial.pth'):
         path.unlink()
 
 
-def mend_last_checkpoint(work_dir: Path) -> None:
-    """Let ``last_checkpoint`` name the newest checkpoint of its folder if what it names is gone.
+def find_last_checkpoint(work_dir: Path) -> str | None:
+    """The checkpoint that ``--resume`` goes on with, if a training was begun in the folder.
 
-    If there is none, a note of something elsewhere is left to whoever resumes.
+    If what ``last_checkpoint`` names is gone, it will name the newest one of its folder.
+
+    Raises:
+        InputError: there is none.
     """
     note = work_dir / 'last_checkpoint'
     if not note.exists():
-        return
+        return None
     named = note.read_text(encoding='utf-8').strip()
     if '://' in named or (named and osp.exists(named)):
-        return
+        return named
     whole = [p for p in work_dir.iterdir() if re.fullmatch(r'(epoch|iter)_\d+\.pth', p.name)]
-    if whole:
-        write_text(str(max(whole, key=lambda path: int(path.stem.split('_')[1]))), note)
-    elif not named or work_dir.resolve() in Path(named).resolve().parents:
-        note.unlink()
+    if not whole:
+        # mmengine would begin anew, over what is there under other names or elsewhere.
+        raise InputError(
+            f'{note} names {named or "nothing"}, which is not there: bring it back, name another '
+            'checkpoint with --resume FILE, or remove last_checkpoint to begin anew'
+        )
+    newest = str(max(whole, key=lambda path: int(path.stem.split('_')[1])))
+    write_text(newest, note)
+    return newest
 
 
 def check_finite(model: nn.Module, last: str | None) -> None:
