@@ -180,6 +180,15 @@ def test_one_process_starts_nothing():
     assert not init.called
 
 
+def test_what_torchrun_has_not_started_is_told(monkeypatch):
+    monkeypatch.delenv('RANK', raising=False)
+    with (
+        mock.patch.object(processes, 'get_device', return_value='cpu'),
+        pytest.raises(InputError, match='is for torchrun: use tools'),
+    ):
+        processes.start_processes(SimpleNamespace(launcher='pytorch', env_cfg={}))
+
+
 def test_the_flexible_runner_trains_alike(synthetic_set, tmp_path):
     """mmengine's other runner, by which FSDP is used."""
     options = [*data_options(synthetic_set), 'randomness.seed=0', 'train_cfg.val_interval=9']

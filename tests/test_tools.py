@@ -169,6 +169,18 @@ def test_demo_names_an_input_that_is_not_there(trained, tmp_path):
     assert done.returncode == 1 and 'names no image' in done.stderr
 
 
+def test_metrics_are_json(trained):
+    done = call('test', CONFIG, trained / 'epoch_1.pth', '--out', 'metrics.pkl')
+    assert done.returncode == 1 and '--out metrics.pkl: it will be JSON' in done.stderr
+
+
+@pytest.mark.parametrize('argument', [['--max-frames', '0'], ['--max-frames', 'few']])
+def test_numbers_that_are_none(argument, capsys):
+    assert call('demo', 'config', 'checkpoint', 'film.mp4', *argument).returncode == 2
+    error = capsys.readouterr().err
+    assert f'argument --max-frames: invalid positive value: {argument[1]!r}' in error
+
+
 def test_averaged_weights(trained, synthetic_set, tmp_path):
     """mmengine's hook exchanges weights by their places, which the fast form has not."""
     config = tmp_path / 'own.py'
