@@ -46,18 +46,20 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
         if not any(isinstance(step, KeypointConverter) for step in dataset.pipeline.transforms):
             check_skeleton(dataset, skeleton)
     build_model(cfg)
-    num_labelled = {}
+    num_labelled, labelled = {}, {split: False for split, _ in datasets}
     for split, dataset in datasets:
         files = (dataset.ann_file, dataset.data_prefix['img'])
         if files not in num_labelled:
             coco = check_annotations(dataset.ann_file, dataset.metainfo, count_classes(cfg.model))
             check_images(image_paths(dataset, coco['images']))
             num_labelled[files] = sum(any(a['keypoints'][2::3]) for a in coco['annotations'])
+        labelled[split] |= num_labelled[files] > 0
         check_evaluators(cfg, dataset, split)
-    if num_labelled and not any(num_labelled.values()):
-        files = ', '.join(file for file, _ in num_labelled)
+    unlabelled = [split for split, found in labelled.items() if not found]
+    if unlabelled:
         raise InputError(
-            f'no keypoint is labelled in {files}: there is nothing to learn or to test'
+            f'{cfg.filename}: no keypoint is labelled in the data of {unlabelled[0]}_dataloader; '
+            'give it annotations with keypoints'
         )
 
 

@@ -76,7 +76,7 @@ class WholeCheckpointHook(CheckpointHook):
 
     def before_run(self, runner) -> None:
         """Mend ``last_checkpoint``, which mmengine reads after this, for a run that is resumed."""
-        if runner._resume and runner._load_from is None:
+        if runner._resume is True and runner._load_from is None:
             check_in_first(find_last_checkpoint, Path(runner.work_dir))
 
     def before_train(self, runner) -> None:
