@@ -179,7 +179,7 @@ def check_same_job(args: argparse.Namespace, config: str, images: list[str], fol
 
 
 def check_some_are_there(paths: list[str], part: str) -> None:
-    """Check that not all images of a part are gone, as those of a disk that is not mounted.
+    """Check, before a part is written, that not all its images are gone, as is a disk.
 
     Raises:
         InputError: they are.
@@ -211,7 +211,6 @@ def main(argv=None):
         if name.exists():
             progress.update(len(paths))
             continue
-        check_some_are_there(paths, name.name)
         loader = DataLoader(
             Images(paths, pipeline), args.batch, num_workers=args.workers, collate_fn=list
         )
@@ -219,6 +218,7 @@ def main(argv=None):
         for batch in loader:
             records += detect_batch(model, batch, args.score_thr)
             progress.update(len(batch))
+        check_some_are_there(paths, name.name)
         write_text(''.join(json.dumps(record) + '\n' for record in records), name)
     progress.close()
     print(f'{len(images)} images in {len(parts)} parts are in {folder}{os.sep}')

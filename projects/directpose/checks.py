@@ -46,14 +46,14 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
         if not any(isinstance(step, KeypointConverter) for step in dataset.pipeline.transforms):
             check_skeleton(dataset, skeleton)
     build_model(cfg)
-    num_labelled, labelled = {}, {split: False for split, _ in datasets}
+    has_labels, labelled = {}, {split: False for split, _ in datasets}
     for split, dataset in datasets:
         files = (dataset.ann_file, dataset.data_prefix['img'])
-        if files not in num_labelled:
+        if files not in has_labels:
             coco = check_annotations(dataset.ann_file, dataset.metainfo, count_classes(cfg.model))
             check_images(image_paths(dataset, coco['images']))
-            num_labelled[files] = sum(any(a['keypoints'][2::3]) for a in coco['annotations'])
-        labelled[split] |= num_labelled[files] > 0
+            has_labels[files] = any(any(a['keypoints'][2::3]) for a in coco['annotations'])
+        labelled[split] |= has_labels[files]
         check_evaluators(cfg, dataset, split)
     unlabelled = [split for split, found in labelled.items() if not found]
     if unlabelled:
