@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 from commands import CONFIG, ROOT
+from directpose.annotations import check_annotations
 from directpose.checkpoint import check_checkpoint
 from directpose.checks import (
-    check_annotations,
     check_config,
     check_work_dir,
     read_config,

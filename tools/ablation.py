@@ -15,9 +15,9 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from directpose.arguments import not_negative
-from directpose.checks import check_config, check_work_dir, read_config, read_json
+from directpose.checks import check_config, check_work_dir, read_config
 from directpose.errors import InputError, exit_on_input_error
-from directpose.files import replacing, write_json, write_text
+from directpose.files import read_json, replacing, write_json, write_text
 from directpose.run_tool import run_tool
 
 matplotlib.use('agg')

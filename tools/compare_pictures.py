@@ -14,9 +14,9 @@ import cv2
 import mmcv
 import numpy as np
 from directpose.arguments import positive
-from directpose.checks import check_work_dir, read_json
+from directpose.checks import check_work_dir
 from directpose.errors import InputError, exit_on_input_error
-from directpose.files import write_image
+from directpose.files import read_json, write_image
 from directpose.inference import draw, read_image
 from directpose.skeleton import read_skeleton
 from mmengine.structures import InstanceData

@@ -23,9 +23,9 @@ from pathlib import Path
 import cv2
 import torch
 from directpose.arguments import not_negative, positive
-from directpose.checks import check_work_dir, read_json
+from directpose.checks import check_work_dir
 from directpose.errors import InputError, StorageError, exit_on_input_error
-from directpose.files import write_json, write_text
+from directpose.files import read_json, write_json, write_text
 from directpose.inference import (
     IMAGE_SUFFIXES,
     coco_annotations,

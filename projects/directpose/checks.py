@@ -1,11 +1,7 @@
 """Checks of what a user gives, made before any work is done."""
 
-import collections
-import json
-import math
 import os
 import os.path as osp
-import re
 import tempfile
 from collections.abc import Iterable, Iterator
 
@@ -15,21 +11,16 @@ from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.datasets.transforms import KeypointConverter
 from mmpose.registry import DATASETS
 
+from .annotations import check_annotations, check_image_records
 from .building import build_model, told_as
 from .errors import InputError
+from .files import read_json
 from .image_files import check_images
 from .skeleton import read_skeleton
 
 KEYPOINT_METRICS = ('CocoMetric', 'ClasswiseCocoMetric')
 
-NUMBER = int | float
-TYPE_NAMES = {NUMBER: 'a number', int: 'a whole number', str: 'a text', list: 'a list'}
 KIND_NAMES = {str: 'a path', dict: 'a dict', int: 'a whole number'}  # of the parts of a config
-IMAGE_FIELDS = dict(id=int, file_name=str, width=NUMBER, height=NUMBER)
-CATEGORY_FIELDS = dict(id=NUMBER)
-ANNOTATION_FIELDS = dict(id=int, image_id=int, category_id=NUMBER, bbox=list, keypoints=list)
-OPTIONAL_ANNOTATION_FIELDS = dict(area=NUMBER, iscrowd=NUMBER, num_keypoints=NUMBER)
-LARGEST = 1e9
 
 
 def check_config(cfg: Config, splits: Iterable[str]) -> None:
@@ -235,159 +226,6 @@ def check_work_dir(path: str, option: str = '--work-dir') -> None:
         raise InputError(
             f'cannot write to the folder {path} ({error.strerror}); give another one with {option}'
         ) from error
-
-
-def check_annotations(path: str, skeleton: dict, num_classes: int = 1) -> dict:
-    """Check a COCO keypoint JSON; returns its content.
-
-    Raises:
-        InputError: naming the file, the image or annotation id, and the field.
-    """
-    coco = read_json(path)
-    for field in ('images', 'annotations', 'categories'):
-        if not isinstance(coco, dict) or not isinstance(coco.get(field), list):
-            raise InputError(f'{path} has no list {field!r}: it is not a COCO annotation file')
-    check_image_records(path, coco['images'])
-    for number, category in enumerate(coco['categories']):
-        check_category(path, number, category, skeleton)
-    ids = {image['id'] for image in coco['images']}
-    for number, annotation in enumerate(coco['annotations']):
-        problem = annotation_problem(annotation, skeleton['num_keypoints'], num_classes, ids)
-        if problem:
-            name = name_of('annotation', number, annotation)
-            if isinstance(annotation, dict):
-                name += f' of image {annotation.get("image_id")!r:.50}'
-            raise InputError(f'{path}: {name} {problem}')
-    check_unique(path, 'annotation', coco['annotations'])
-    return coco
-
-
-def check_image_records(path: str, images: list) -> None:
-    """Check the images of a COCO JSON.
-
-    Raises:
-        InputError: naming the file, the image id, and the field.
-    """
-    for number, image in enumerate(images):
-        problem = field_problem(image, IMAGE_FIELDS)
-        if not problem and not (image['width'] > 0 and image['height'] > 0):
-            size = f'width {image["width"]} and height {image["height"]}'
-            problem = f'has {size}; both must be positive'
-        if problem:
-            raise InputError(f'{path}: {name_of("image", number, image)} {problem}')
-    check_unique(path, 'image', images)
-
-
-def check_unique(path: str, kind: str, records: list[dict]) -> None:
-    """Check that no two records have the same id: pycocotools would take the last for all.
-
-    Raises:
-        InputError: two have.
-    """
-    counts = collections.Counter(record['id'] for record in records)
-    twice = [number for number, count in counts.items() if count > 1]
-    if twice:
-        raise InputError(
-            f'{path}: {counts[twice[0]]} {kind}s have the id {twice[0]}, and {len(twice)} ids in '
-            'all are not unique; number them anew'
-        )
-
-
-def name_of(kind: str, number: int, record) -> str:
-    """What to call a record of a COCO JSON: by its id, or by its number in the list."""
-    if isinstance(record, dict) and 'id' in record:
-        return f'{kind} {record["id"]!r:.50}'
-    return f'{kind} number {number}'
-
-
-def field_problem(record, fields: dict[str, type], optional: dict[str, type] | None = None):
-    """What in a record of a COCO JSON is missing or of another type, if anything is.
-
-    Args:
-        record: of an image, an annotation or a category.
-        fields: names and types of what it must have.
-        optional: names and types of what it may have.
-    """
-    if not isinstance(record, dict):
-        return f'is {record!r:.50}, no record in curly brackets'
-    missing = [name for name in fields if name not in record]
-    if missing:
-        return f'has no {", ".join(missing)}'
-    for name, kind in (fields | (optional or {})).items():
-        value = record.get(name)
-        if name in record and not isinstance(value, kind):
-            return f'has {value!r:.50} as its {name}; that must be {TYPE_NAMES[kind]}'
-    return None
-
-
-def check_category(path: str, number: int, category: dict, skeleton: dict) -> None:
-    """Check that a category of a COCO JSON names the keypoints of the metainfo, in their order.
-
-    Many files spell them differently, or name none at all; only the same names in another order
-    are surely wrong.
-
-    Raises:
-        InputError: they are in another order, or the category is none.
-    """
-    problem = field_problem(category, CATEGORY_FIELDS, dict(name=str, keypoints=list))
-    if problem:
-        raise InputError(f'{path}: {name_of("category", number, category)} {problem}')
-    theirs = [re.sub(r'[\W_]', '', str(k)).lower() for k in category.get('keypoints', [])]
-    ours = [re.sub(r'[\W_]', '', k).lower() for k in skeleton['keypoint_id2name'].values()]
-    if theirs != ours and sorted(theirs) == sorted(ours):
-        k = next(k for k in range(len(ours)) if ours[k] != theirs[k])
-        raise InputError(
-            f'{path}: category {category["id"]} lists its keypoints in another order than the '
-            f'metainfo: keypoint {k} is {category["keypoints"][k]}, not '
-            f'{skeleton["keypoint_id2name"][k]}; reorder the metainfo'
-        )
-
-
-def annotation_problem(
-    annotation: dict, num_keypoints: int, num_classes: int, image_ids: set
-) -> str | None:
-    """What is wrong with a COCO keypoint annotation, if anything is."""
-    problem = field_problem(annotation, ANNOTATION_FIELDS, OPTIONAL_ANNOTATION_FIELDS)
-    if problem:
-        return problem
-    if annotation['image_id'] not in image_ids:
-        return "names an image that is not in 'images'"
-    if annotation['category_id'] not in range(1, num_classes + 1):
-        return (
-            f'has category_id {annotation["category_id"]}; the model knows 1'
-            + f' to {num_classes}' * (num_classes > 1)
-        )
-    box, keypoints, area = annotation['bbox'], annotation['keypoints'], annotation.get('area', 0)
-    for field, values in dict(bbox=box, keypoints=keypoints, area=[area]).items():
-        if not all(isinstance(v, NUMBER) for v in values):
-            return f'has something else than numbers in {field}'
-        if not all(map(math.isfinite, values)):
-            return f'has a number that is not finite in {field}'
-        if max(map(abs, values), default=0) > LARGEST:
-            return f'has {max(values, key=abs):g} in {field}, more than any picture has pixels'
-    if len(keypoints) != 3 * num_keypoints:
-        return (
-            f'has {len(keypoints)} numbers in keypoints, that is {len(keypoints) / 3:g} keypoints, '
-            f'but the metainfo of the dataset has {num_keypoints}'
-        )
-    if len(box) != 4 or min(box[2:]) < 0 or area < 0:
-        return f'has a negative size: bbox {box}, area {area}'
-    return None
-
-
-def read_json(path: str):
-    """The content of a JSON file.
-
-    Raises:
-        InputError: it is missing or not JSON.
-    """
-    try:
-        with open(path, encoding='utf-8') as file:
-            return json.load(file)
-    except OSError as error:
-        raise InputError(f'cannot read {path} ({error.strerror}); check the path') from error
-    except ValueError as error:
-        raise InputError(f'{path} is not JSON ({error})') from error
 
 
 def image_paths(dataset: BaseCocoStyleDataset, images: list[dict]) -> list[str]:

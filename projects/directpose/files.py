@@ -67,3 +67,18 @@ def write_text(text: str, path: str | os.PathLike) -> None:
 def write_json(content, path: str | os.PathLike) -> None:
     """Write a JSON file, whole or not at all."""
     write_text(json.dumps(content), path)
+
+
+def read_json(path: str):
+    """The content of a JSON file.
+
+    Raises:
+        InputError: it is missing or not JSON.
+    """
+    try:
+        with open(path, encoding='utf-8') as file:
+            return json.load(file)
+    except OSError as error:
+        raise InputError(f'cannot read {path} ({error.strerror}); check the path') from error
+    except ValueError as error:
+        raise InputError(f'{path} is not JSON ({error})') from error

@@ -18,8 +18,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from .benchmark.cases import load_config, scope_of
-from .checks import read_json
 from .errors import InputError
+from .files import read_json
 
 MMPOSE = osp.join(osp.dirname(mmpose.__file__), '.mim')
 # By the folder of the config; what is left works on boxes that a detector gave.
