@@ -235,7 +235,7 @@ def test_the_recipe():
     )
     warmup, decay = config.param_scheduler
     assert (warmup.start_factor, warmup.end, warmup.by_epoch) == (0.001, 1000, False)
-    assert (decay.type, decay.end_factor, decay.end) == ('LinearLR', 0.0, 100)
+    assert (decay.type, decay.power, decay.eta_min, decay.end) == ('PolyLR', 1.0, 0.0, 100)
     raw = Config.fromfile(ROOT / f'configs/directpose/{LONG}.py')
     assert raw.model.backbone.init_cfg.checkpoint == 'torchvision://resnet50'
 

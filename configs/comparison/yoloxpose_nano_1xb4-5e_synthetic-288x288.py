@@ -23,19 +23,26 @@ model = dict(
 
 # data
 data_root = 'work_dirs/demo/data/'
-load, mosaic, affine, colour, *_ = _base_.train_pipeline_stage1
-mosaic = {**mosaic, 'img_scale': input_size}
-affine = {**affine, 'input_size': input_size}
-# mmpose 1.3.2's PackPoseInputs does not take the arguments of stage 1.
-*_, clean, target, pack = _base_.train_pipeline_stage2
-target = {**target, 'encoder': codec}
-train_pipeline_stage1 = [load, mosaic, affine, colour, clean, target, pack]
-load, affine, colour, *_ = _base_.train_pipeline_stage2
-affine = {**affine, 'input_size': input_size}
-train_pipeline_stage2 = [load, affine, colour, clean, target, pack]
-load, resize, pack = _base_.val_pipeline
-val_pipeline = [load, {**resize, 'input_size': input_size}, pack]
-del load, mosaic, affine, colour, clean, target, pack, resize, _
+target = dict(encoder=codec)
+train_pipeline_stage1 = [
+    *__import__('directpose').override_by_type(
+        _base_.train_pipeline_stage1,
+        Mosaic=dict(img_scale=input_size),
+        BottomupRandomAffine=dict(input_size=input_size),
+        RandomFlip=None,
+        GenerateTarget=target,
+        PackPoseInputs=None),
+    # mmpose 1.3.2's does not take the arguments of its config
+    dict(type='PackPoseInputs'),
+]
+train_pipeline_stage2 = __import__('directpose').override_by_type(
+    _base_.train_pipeline_stage2,
+    BottomupRandomAffine=dict(input_size=input_size),
+    RandomFlip=None,
+    GenerateTarget=target)
+val_pipeline = __import__('directpose').override_by_type(
+    _base_.val_pipeline, BottomupResize=dict(input_size=input_size))
+del target
 train_dataloader = dict(
     batch_size=4,
     num_workers=1,
@@ -77,14 +84,10 @@ param_scheduler = [
         convert_to_iter_based=True),
 ]
 default_hooks = dict(checkpoint=dict(interval=1, save_best='coco/AP', rule='greater'))
-mode, sync, ema = _base_.custom_hooks
-custom_hooks = [
-    {
-        **mode, 'num_last_epochs': 1,
-        'new_train_pipeline': train_pipeline_stage2
-    }, {
-        **ema, 'momentum': 0.002
-    }
-]
-del mode, sync, ema
+custom_hooks = __import__('directpose').override_by_type(
+    _base_.custom_hooks,
+    YOLOXPoseModeSwitchHook=dict(
+        num_last_epochs=1, new_train_pipeline=train_pipeline_stage2),
+    SyncNormHook=None,
+    EMAHook=dict(momentum=0.002))
 auto_scale_lr = dict(base_batch_size=4)

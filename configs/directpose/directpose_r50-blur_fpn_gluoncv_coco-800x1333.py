@@ -9,8 +9,7 @@ model = dict(
         loss_vis=dict(type='mmdet.CrossEntropyLoss', use_sigmoid=True)))
 
 # Its pixels are areas, as in detectron2: 0.5 pixels from COCO's keypoints
-load, resize, pack = _base_.val_pipeline
-val_pipeline = [load, {**resize, 'type': 'ResizePixelAreas'}, pack]
-del load, resize, pack
+val_pipeline = __import__('directpose').override_by_type(
+    _base_.val_pipeline, ResizeKeepRatio=dict(type='ResizePixelAreas'))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = val_dataloader

@@ -9,19 +9,19 @@ model = dict(
 data_root = 'data/ap10k/'
 train_dataloader = dict(
     dataset=dict(
-        type='AP10KDataset',
+        metainfo=metainfo,
         data_root=data_root,
         ann_file='annotations/ap10k-train-split1.json',
         data_prefix=dict(img='data/')))
 val_dataloader = dict(
     dataset=dict(
-        type='AP10KDataset',
+        metainfo=metainfo,
         data_root=data_root,
         ann_file='annotations/ap10k-val-split1.json',
         data_prefix=dict(img='data/')))
 test_dataloader = dict(
     dataset=dict(
-        type='AP10KDataset',
+        metainfo=metainfo,
         data_root=data_root,
         ann_file='annotations/ap10k-test-split1.json',
         data_prefix=dict(img='data/')))

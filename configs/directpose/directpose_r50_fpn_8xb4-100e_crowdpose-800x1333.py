@@ -11,13 +11,13 @@ model = dict(
 data_root = 'data/crowdpose/'
 train_dataloader = dict(
     dataset=dict(
-        type='CrowdPoseDataset',
+        metainfo=metainfo,
         data_root=data_root,
         ann_file='annotations/mmpose_crowdpose_trainval.json',
         data_prefix=dict(img='images/')))
 val_dataloader = dict(
     dataset=dict(
-        type='CrowdPoseDataset',
+        metainfo=metainfo,
         data_root=data_root,
         ann_file='annotations/mmpose_crowdpose_test.json',
         data_prefix=dict(img='images/')))

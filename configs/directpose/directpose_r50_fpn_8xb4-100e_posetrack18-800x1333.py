@@ -11,13 +11,13 @@ model = dict(
 data_root = 'data/posetrack18/'
 train_dataloader = dict(
     dataset=dict(
-        type='PoseTrack18Dataset',
+        metainfo=metainfo,
         data_root=data_root,
         ann_file='annotations/posetrack18_train.json',
         data_prefix=dict(img='')))
 val_dataloader = dict(
     dataset=dict(
-        type='PoseTrack18Dataset',
+        metainfo=metainfo,
         data_root=data_root,
         ann_file='annotations/posetrack18_val.json',
         data_prefix=dict(img='')))

@@ -1,9 +1,8 @@
 _base_ = ['./directpose_r50_fpn_8xb2-25e_coco-800x1333.py']
 
 # The box branch learns annotated boxes, so they also decide which locations are positive.
-train_pipeline = [
-    step for step in _base_.train_pipeline if step['type'] != 'PseudoBoxes'
-]
+train_pipeline = __import__('directpose').override_by_type(
+    _base_.train_pipeline, PseudoBoxes=None)
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 model = dict(bbox_head=dict(loss_bbox=dict(type='mmdet.GIoULoss')))
 

@@ -5,7 +5,7 @@ data_root = 'data/ochuman/'
 ann_file = 'annotations/ochuman_coco_format_test_range_0.00_1.00.json'
 val_dataloader = dict(
     dataset=dict(
-        type='OCHumanDataset',
+        metainfo=dict(from_file='configs/_base_/datasets/ochuman.py'),
         data_root=data_root,
         ann_file=ann_file,
         data_prefix=dict(img='images/')))

@@ -6,12 +6,13 @@ _base_ = [
 
 # A set so small that a model trained from scratch can only learn it by heart; see docs/results.md
 data_root = 'data/coco_mini/'
-load, crowds, flip, crop, *pack = _base_.train_pipeline
-crop = {**crop, 'short_side': (320, 320), 'long_side': 448, 'crop_size': (448, 448)}
-train_pipeline = [load, crowds, crop, *pack]
-load, resize, pack = _base_.val_pipeline
-val_pipeline = [load, {**resize, 'short_side': 320, 'long_side': 448}, pack]
-del load, crowds, flip, crop, resize, pack
+train_pipeline = __import__('directpose').override_by_type(
+    _base_.train_pipeline,
+    RandomFlip=None,
+    RandomScaleCrop=dict(
+        short_side=(320, 320), long_side=448, crop_size=(448, 448)))
+val_pipeline = __import__('directpose').override_by_type(
+    _base_.val_pipeline, ResizeKeepRatio=dict(short_side=320, long_side=448))
 train_dataloader = dict(
     batch_size=4,
     num_workers=1,
@@ -35,7 +36,6 @@ test_evaluator = val_evaluator
 max_epochs = 300
 train_cfg = dict(max_epochs=max_epochs, val_interval=25)
 optim_wrapper = dict(optimizer=dict(lr=2e-3, weight_decay=0.01))
-warmup, decay = _base_.param_scheduler
-param_scheduler = [warmup, {**decay, 'T_max': max_epochs}]
-del warmup, decay
+param_scheduler = __import__('directpose').override_by_type(
+    _base_.param_scheduler, CosineAnnealingLR=dict(T_max=max_epochs))
 default_hooks = dict(checkpoint=dict(interval=25))

@@ -9,9 +9,8 @@ test_evaluator = val_evaluator
 
 max_epochs = 4
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
-warmup, decay = _base_.param_scheduler
-param_scheduler = [warmup, {**decay, 'T_max': max_epochs}]
-del warmup, decay
+param_scheduler = __import__('directpose').override_by_type(
+    _base_.param_scheduler, CosineAnnealingLR=dict(T_max=max_epochs))
 
 # People are as tall as on COCO at 320 pixels: with the usual ranges, 68 % of them are predicted
 # at the finest level and 32 % at those that have a finer one.

@@ -13,8 +13,7 @@ model = dict(
         init_cfg=None))
 
 # Its pixels are areas: 0.5 pixels from COCO's keypoints
-load, resize, pack = _base_.val_pipeline
-val_pipeline = [load, {**resize, 'type': 'ResizePixelAreas'}, pack]
-del load, resize, pack
+val_pipeline = __import__('directpose').override_by_type(
+    _base_.val_pipeline, ResizeKeepRatio=dict(type='ResizePixelAreas'))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = val_dataloader

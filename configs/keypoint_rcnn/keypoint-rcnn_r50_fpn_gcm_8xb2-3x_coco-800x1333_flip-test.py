@@ -2,16 +2,16 @@ _base_ = ['./keypoint-rcnn_r50_fpn_gcm_8xb2-3x_coco-800x1333.py']
 
 # Every image as it is and mirrored. More scales:
 # --cfg-options tta_pipeline.1.short_sides=[640,800]
-load, resize, pack = _base_.val_pipeline
+steps = {step['type']: step for step in _base_.val_pipeline}
 tta_pipeline = [
-    load,
+    steps['LoadImage'],
     dict(
         type='MultiScaleFlip',
         short_sides=[800],
         flip=True,
-        resize=dict(type=resize['type']),
-        pack=pack),
+        resize=dict(type='ResizeKeepRatio'),
+        pack=steps['PackPoseInputs']),
 ]
-del load, resize, pack
+del steps
 tta_model = dict(type='mmdet.PoseTTAModel', iou_thr=0.6, max_per_img=100)
 custom_hooks = [*_base_.custom_hooks, dict(type='PoseTTAHook')]

@@ -16,8 +16,7 @@ model = dict(
 del aligned
 
 # Its pixels are areas, but it takes COCO's keypoints as they are.
-load, resize, pack = _base_.val_pipeline
-val_pipeline = [load, {**resize, 'type': 'ResizeTorchvision'}, pack]
-del load, resize, pack
+val_pipeline = __import__('directpose').override_by_type(
+    _base_.val_pipeline, ResizeKeepRatio=dict(type='ResizeTorchvision'))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = val_dataloader

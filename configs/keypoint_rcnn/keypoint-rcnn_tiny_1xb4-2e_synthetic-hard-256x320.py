@@ -11,9 +11,8 @@ test_evaluator = val_evaluator
 
 max_epochs = 2
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
-warmup, decay = _base_.param_scheduler
-param_scheduler = [warmup, {**decay, 'T_max': max_epochs}]
-del warmup, decay
+param_scheduler = __import__('directpose').override_by_type(
+    _base_.param_scheduler, CosineAnnealingLR=dict(T_max=max_epochs))
 
 # People are smaller than on COCO at 800 pixels, and RoIs of P2 would be most of them. With finer
 # levels 33 % are on P3 and 67 % on P4 (COCO: 17, 34, 31 and 18 % on P2 to P5), not 84 % on P2.

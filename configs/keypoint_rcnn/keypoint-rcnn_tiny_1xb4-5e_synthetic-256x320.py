@@ -6,12 +6,13 @@ _base_ = [
 
 # data: no flip, since left and right limbs differ in colour
 data_root = 'work_dirs/demo/data/'
-load, crowds, flip, crop, *pack = _base_.train_pipeline
-crop = {**crop, 'short_side': (232, 296), 'long_side': 400, 'crop_size': (256, 256)}
-train_pipeline = [load, crowds, crop, *pack]
-load, resize, pack = _base_.val_pipeline
-val_pipeline = [load, {**resize, 'short_side': 256, 'long_side': 320}, pack]
-del load, crowds, flip, crop, resize, pack
+train_pipeline = __import__('directpose').override_by_type(
+    _base_.train_pipeline,
+    RandomFlip=None,
+    RandomScaleCrop=dict(
+        short_side=(232, 296), long_side=400, crop_size=(256, 256)))
+val_pipeline = __import__('directpose').override_by_type(
+    _base_.val_pipeline, ResizeKeepRatio=dict(short_side=256, long_side=320))
 train_dataloader = dict(
     batch_size=4,
     num_workers=1,
@@ -37,9 +38,8 @@ test_evaluator = val_evaluator
 max_epochs = 5
 train_cfg = dict(max_epochs=max_epochs, val_interval=1)
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
-warmup, decay = _base_.param_scheduler
-param_scheduler = [warmup, {**decay, 'T_max': max_epochs}]
-del warmup, decay
+param_scheduler = __import__('directpose').override_by_type(
+    _base_.param_scheduler, CosineAnnealingLR=dict(T_max=max_epochs))
 
 # The score of a keypoint is its share of the softmax over all cells, which is seldom large.
 default_hooks = dict(visualization=dict(kpt_thr=0.05))

@@ -6,7 +6,7 @@ check_dependencies()
 
 from . import datasets, evaluation, hooks, models, optim, optimize  # noqa: E402
 from .checkpoint import allow_mmengine_checkpoints, refuse_code  # noqa: E402
-from .config_path import config_path  # noqa: E402
+from .configs import config_path, override_by_type  # noqa: E402
 from .version import __version__  # noqa: E402
 
 allow_mmengine_checkpoints()
@@ -21,4 +21,5 @@ __all__ = [
     'models',
     'optim',
     'optimize',
+    'override_by_type',
 ]

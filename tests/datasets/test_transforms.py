@@ -116,7 +116,7 @@ def test_pseudo_boxes():
     keypoints = [[[10, 20], [30, 60], [500, 500]], [[0.5, 7], [9, 9], [9, 9]], [[1, 1]] * 3]
     visible = [[1, 1, 0], [1, 0, 0], [0, 0, 0]]
     results = TRANSFORMS.build(dict(type='PseudoBoxes'))(results_of((50, 100), keypoints, visible))
-    assert results['bbox'].tolist() == [[9, 19, 31, 50], [0, 6, 1.5, 8], [0, 0, 0, 0]]
+    assert results['bbox'].tolist() == [[9, 19, 32, 50], [0, 6, 2.5, 9], [0, 0, 0, 0]]
     assert results['bbox'].dtype == np.float32
 
 

@@ -1,21 +1,21 @@
-dataset_type = 'CocoDataset'
+dataset_type = 'CocoKeypointDataset'
 data_mode = 'bottomup'
 data_root = 'data/coco/'
 
-codec = dict(type='YOLOXPoseAnnotationProcessor')
+codec = dict(type='InstanceLabelCodec')
 meta_keys = ('id', 'img_id', 'img_path', 'ori_shape', 'img_shape',
              'input_size', 'input_center', 'input_scale', 'raw_ann_info')
 
 train_pipeline = [
     dict(type='LoadImage'),
     dict(type='IgnoreCrowds'),
+    dict(type='PseudoBoxes'),
     dict(type='RandomFlip'),
     dict(
         type='RandomScaleCrop',
         short_side=(480, 1600),
         long_side=2666,
         crop_size=(800, 800)),
-    dict(type='PseudoBoxes'),
     dict(type='FilterAnnotations', by_kpt=True, by_box=True, keep_empty=False),
     dict(type='GenerateTarget', encoder=codec),
     dict(type='PackPoseInputs', meta_keys=meta_keys),

@@ -12,9 +12,9 @@ param_scheduler = [
         type='LinearLR', start_factor=0.001, by_epoch=False, begin=0,
         end=1000),
     dict(
-        type='LinearLR',
-        start_factor=1.0,
-        end_factor=0.0,
+        type='PolyLR',
+        power=1.0,
+        eta_min=0.0,
         by_epoch=True,
         begin=0,
         end=max_epochs,

@@ -2,11 +2,6 @@ _base_ = ['./sgd_1x.py']
 
 max_iters = 270000
 train_cfg = dict(max_iters=max_iters)
-warmup, steps = _base_.param_scheduler
-param_scheduler = [
-    warmup, {
-        **steps, 'milestones': [210000, 250000],
-        'end': max_iters
-    }
-]
-del warmup, steps
+param_scheduler = __import__('directpose').override_by_type(
+    _base_.param_scheduler,
+    MultiStepLR=dict(milestones=[210000, 250000], end=max_iters))

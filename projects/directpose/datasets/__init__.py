@@ -1,7 +1,10 @@
+from .coco import CocoKeypointDataset
+from .codec import InstanceLabelCodec
 from .transforms import (
     IgnoreCrowds,
     MultiScaleFlip,
     PseudoBoxes,
+    PseudoBoxesOfLabelled,
     RandomScaleCrop,
     RemoveCrowds,
     ResizeKeepRatio,
@@ -10,9 +13,12 @@ from .transforms import (
 )
 
 __all__ = [
+    'CocoKeypointDataset',
     'IgnoreCrowds',
+    'InstanceLabelCodec',
     'MultiScaleFlip',
     'PseudoBoxes',
+    'PseudoBoxesOfLabelled',
     'RandomScaleCrop',
     'RemoveCrowds',
     'ResizeKeepRatio',

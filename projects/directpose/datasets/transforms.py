@@ -122,8 +122,11 @@ class ResizeTorchvision(ResizePixelAreas):
 
 @TRANSFORMS.register_module()
 class RandomScaleCrop(BaseTransform):
-    """Resize the image to a random short side and cut out a random window.
+    """Resize the image to a random short side and cut out a random window with somebody in it.
 
+    The window holds the centre of the box of a random person, as in GluonCV and detectron2: with
+    the centre c, the side S of the scaled image and the side C of the window, its corner is a
+    uniform integer from ``max(floor(c) - C, 0)`` to ``min(max(S - C, 0), ceil(c))``, for each axis.
     Only the window is computed, so that a large scale costs no more than a small one.
 
     Args:
@@ -144,22 +147,39 @@ class RandomScaleCrop(BaseTransform):
 
     @cache_randomness
     def _sample(self) -> np.ndarray:
-        """Uniform in [0, 1): the short side and the corner (x, y) of the window."""
-        return np.random.rand(3)
+        """Uniform in [0, 1): the short side, the person and the corner (x, y) of the window."""
+        return np.random.rand(4)
 
     def transform(self, results: dict) -> dict:
         """Scale and crop ``img`` and what is annotated in it; see :func:`warp_image`."""
         shape = results['img'].shape[:2]
-        side, *place = self._sample()
+        side, person, *place = self._sample()
         low, high = self.short_side
         scale = keep_ratio_scale(shape, low + (high - low) * side, self.long_side)
-        scaled = [max(1, round(side * scale)) for side in shape[::-1]]
-        size = tuple(min(pair) for pair in zip(scaled, self.crop_size, strict=True))
-        room = np.array(scaled) - size + 1
-        corner = np.floor(place * room)
+        scaled = np.array([max(1, round(side * scale)) for side in shape[::-1]])
+        size = np.minimum(scaled, self.crop_size)
+        low, high = np.zeros(2), scaled - size
+        boxes = results['bbox'][labelled_people(results)]
+        if len(boxes):
+            box = boxes[int(person * len(boxes))]
+            center = (box[:2] + box[2:]) / 2 * scale
+            low = np.maximum(np.floor(center) - size, low)
+            high = np.minimum(np.ceil(center), high)
+        corner = np.floor(low + place * (high - low + 1))
+        size = tuple(map(int, size))
         warp_image(results, scale, corner, size)
         warp_annotations(results, scale, corner, size)
         return results
+
+
+def labelled_people(results: dict) -> np.ndarray:
+    """Who has a labelled keypoint and a box that is not empty: (G,) bool.
+
+    Args:
+        results: with ``keypoints_visible`` (G, K) and ``bbox`` (G, 4) xyxy.
+    """
+    boxes = results['bbox']
+    return (results['keypoints_visible'] > 0).any(1) & (boxes[:, 2:] > boxes[:, :2]).all(1)
 
 
 @TRANSFORMS.register_module()
@@ -188,25 +208,46 @@ class RemoveCrowds(IgnoreCrowds):
 class PseudoBoxes(BaseTransform):
     """Replace the boxes by the least rectangles around the labelled keypoints.
 
-    DirectPose needs no box labels (section 3.1). Leave this transform out to train with
-    annotated boxes.
+    DirectPose needs no box labels (section 3.1). It stands before the flip and the crop: a person
+    whom the window cuts keeps what is left of the whole box, whose centre and size decide which
+    locations learn from that person. Leave this transform out to train with annotated boxes.
 
     Args:
-        margin: how far the box is widened on each side, in pixels, within the image.
+        margins: how far a box is widened at the left and top, and at the right and bottom, in
+            pixels of the original image, within the image. The defaults are GluonCV's.
     """
 
-    def __init__(self, margin: float = 1.0) -> None:
-        self.margin = margin
+    def __init__(self, margins: tuple[float, float] = (1.0, 2.0)) -> None:
+        self.margins = margins
 
     def transform(self, results: dict) -> dict:
         """Set ``bbox`` (G, 4) xyxy; all zero for a person without a labelled keypoint."""
+        labelled = (results['keypoints_visible'] > 0).any(1, keepdims=True)
+        results['bbox'] = np.where(labelled, self._boxes(results), np.float32(0))
+        return results
+
+    def _boxes(self, results: dict) -> np.ndarray:
+        """Boxes (G, 4) xyxy; without meaning where no keypoint is labelled."""
         keypoints = results['keypoints']
         labelled = results['keypoints_visible'][..., None] > 0
-        low = np.where(labelled, keypoints, np.inf).min(1) - self.margin
-        high = np.where(labelled, keypoints, -np.inf).max(1) + self.margin
+        low = np.where(labelled, keypoints, np.inf).min(1) - self.margins[0]
+        high = np.where(labelled, keypoints, -np.inf).max(1) + self.margins[1]
         size = np.float32(results['img_shape'][::-1])
-        boxes = np.concatenate([low.clip(0, size), high.clip(0, size)], 1)
-        results['bbox'] = (boxes * labelled.any(1)).astype(np.float32)
+        return np.concatenate([low.clip(0, size), high.clip(0, size)], 1).astype(np.float32)
+
+
+@TRANSFORMS.register_module()
+class PseudoBoxesOfLabelled(PseudoBoxes):
+    """:class:`PseudoBoxes` that leaves people without a labelled keypoint their annotated boxes.
+
+    Where ``FilterAnnotations`` keeps these people (``by_kpt=False``), :class:`DirectPoseHead`
+    learns nothing about who is in their boxes.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Set ``bbox`` (G, 4) xyxy of people with a labelled keypoint."""
+        labelled = (results['keypoints_visible'] > 0).any(1, keepdims=True)
+        results['bbox'] = np.where(labelled, self._boxes(results), results['bbox'])
         return results
 
 

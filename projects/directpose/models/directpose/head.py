@@ -165,7 +165,9 @@ class DirectPoseHead(BaseDenseHead):
             x: feature maps (B, C_in, H_l, W_l).
             batch_data_samples: with ``gt_instance_labels``: ``bboxes`` (G, 4) xyxy, ``labels``
                 (G,), ``keypoints`` (G, K, 2), all in network-input pixels, and
-                ``keypoints_visible`` (G, K), > 0 where labelled.
+                ``keypoints_visible`` (G, K), > 0 where labelled. The locations in the box of
+                somebody without a labelled keypoint are not classified, unless they are positive
+                for somebody else.
         """
         return self.loss_by_feat(self(x), [s.gt_instance_labels for s in batch_data_samples])
 
@@ -181,10 +183,14 @@ class DirectPoseHead(BaseDenseHead):
         cls_targets = torch.zeros_like(cls_scores)
         cls_targets[batch_inds, point_inds, targets.labels] = 1
 
+        ignored = torch.stack([self._ignored(priors, labels) for labels in batch_labels])  # (B, P)
+        cls_weights = ((matched >= 0) | ~ignored).to(cls_scores.dtype)
         num_pos = normaliser(cls_scores.new_tensor(len(batch_inds)))
         centernesses = flatten_levels(outs['centernesses'])[batch_inds, point_inds, 0]
         losses = dict(
-            loss_cls=self.loss_cls(cls_scores, cls_targets, avg_factor=num_pos),
+            loss_cls=self.loss_cls(
+                cls_scores, cls_targets, weight=cls_weights[..., None], avg_factor=num_pos
+            ),
             loss_centerness=self.loss_centerness(
                 centernesses, targets.centernesses, avg_factor=num_pos
             ),
@@ -240,6 +246,17 @@ class DirectPoseHead(BaseDenseHead):
         return assign_points(
             priors[:, :2], priors[:, 2], self.regress_ranges[levels], bboxes, self.center_radius
         )
+
+    @torch.no_grad()
+    def _ignored(self, priors: Tensor, labels: InstanceData) -> Tensor:
+        """Locations (P,) in the box of somebody without a labelled keypoint.
+
+        Whether they show a person is not learnt there: the data pipeline decides whether these
+        people are left out, as in the paper, or kept with their boxes.
+        """
+        labelled = (labels.keypoints_visible > 0).any(-1, keepdim=True)
+        bboxes = torch.where(labelled, 0.0, labels.bboxes.float())
+        return (box_distances(priors[:, None, :2], bboxes).amin(-1) > 0).any(-1)
 
     @torch.no_grad()
     def _targets(self, priors, batch_labels, matched, batch_inds, point_inds) -> InstanceData:

@@ -20,12 +20,15 @@ class SigmoidFocalLoss(nn.Module):
         self.gamma = gamma
         self.loss_weight = loss_weight
 
-    def forward(self, logits: Tensor, targets: Tensor, avg_factor: Tensor) -> Tensor:
-        """The sum over all elements, divided by ``avg_factor``.
+    def forward(
+        self, logits: Tensor, targets: Tensor, weight: Tensor | float = 1.0, *, avg_factor: Tensor
+    ) -> Tensor:
+        """The weighted sum over all elements, divided by ``avg_factor``.
 
         Args:
             logits (...): any shape.
             targets (...): of the same shape, in [0, 1].
+            weight: broadcasts to that shape.
         """
-        loss = sigmoid_focal_loss(logits, targets, self.alpha, self.gamma, reduction='sum')
-        return self.loss_weight * loss / avg_factor
+        loss = sigmoid_focal_loss(logits, targets, self.alpha, self.gamma)
+        return self.loss_weight * (weight * loss).sum() / avg_factor

@@ -1,0 +1,48 @@
+"""COCO-style keypoint data, as the reference programs read them."""
+
+import numpy as np
+from mmpose.datasets import CocoDataset
+from mmpose.registry import DATASETS
+
+
+@DATASETS.register_module()
+class CocoKeypointDataset(CocoDataset):
+    """mmpose's dataset of whole images, without the images that a training learns nothing from.
+
+    In training, an image is kept if somebody in it has a labelled keypoint and is no crowd, as in
+    GluonCV and detectron2. Everything else is kept in testing. Datasets of other skeletons give
+    their ``metainfo``.
+
+    Each image has its ``width`` and ``height``, which mmdet's ``AspectRatioBatchSampler`` reads.
+
+    Args:
+        data_mode: ``'bottomup'``, one sample for each image; there is no other.
+        kwargs: of :class:`mmpose.datasets.CocoDataset`.
+    """
+
+    def __init__(self, data_mode: str = 'bottomup', **kwargs) -> None:
+        super().__init__(data_mode=data_mode, **kwargs)
+
+    def _get_bottomup_data_infos(self, instance_list: list[dict], image_list: list[dict]):
+        """Add ``width`` and ``height``, in pixels, to each image of mmpose's list."""
+        data_list = super()._get_bottomup_data_infos(instance_list, image_list)
+        sizes = {image['img_id']: (image['width'], image['height']) for image in image_list}
+        for image in data_list:
+            image['width'], image['height'] = sizes[image['img_id']]
+        return data_list
+
+    def filter_data(self) -> list[dict]:
+        """The images to use: mmengine's way to choose among those that were loaded."""
+        if self.test_mode:
+            return self.data_list
+        return [image for image in self.data_list if has_labels(image)]
+
+
+def has_labels(image: dict) -> bool:
+    """Whether somebody in an image has a labelled keypoint and is no crowd.
+
+    Args:
+        image: with ``keypoints_visible`` (G, K) and ``iscrowd`` (G,).
+    """
+    labelled = (image['keypoints_visible'] > 0).any(1)
+    return bool((labelled & ~np.asarray(image['iscrowd'], dtype=bool)).any())
