@@ -61,6 +61,19 @@ def test_two_processes_are_one_with_both_batches(two_processes, batch):
         torch.testing.assert_close(grads[name], gradient, rtol=0, atol=1e-5 * largest)
 
 
+def test_a_process_without_regions_takes_part_in_the_normalisation(two_processes):
+    """Keypoint R-CNN with statistics over both processes, one of which has nobody: no deadlock."""
+    (first, grads), (second, others) = (results['keypoint_rcnn'] for results in two_processes)
+    assert first['loss_keypoint'] > 0 and second['loss_keypoint'] == 0
+    name = 'detector.roi_head.keypoint_head.contexts.0.norm1.weight'
+    assert grads[name].abs().max() > 0
+    assert all(
+        torch.equal(gradient, others[name])
+        for name, gradient in grads.items()
+        if gradient is not None
+    )
+
+
 def test_training_with_two_processes(synthetic_set, tmp_path):
     options = [*data_options(synthetic_set), 'train_dataloader.batch_size=2']
     done = shell(

@@ -1,6 +1,6 @@
 """Train variants of a model with several seeds: mean and spread of their AP, as table and plot.
 
-    python tools/ablation.py BASELINE CONFIG … [--seeds 0 1 2] [--work-dir work_dirs/ablation]
+    python tools/ablation.py BASELINE CONFIG … [--seeds 0 1 2] [--work-dir DIR] [--amp]
 
 One training runs at a time, the first seed of every config before the second of any. Call it again
 after an interruption: what is finished is not repeated, what was begun goes on from its last epoch.
@@ -41,10 +41,11 @@ def parse_args(argv=None):
     parser.add_argument('configs', nargs='+', help='of the models; the first is the baseline')
     parser.add_argument('--seeds', type=not_negative, nargs='+', default=[0, 1, 2])
     parser.add_argument('--work-dir', default='work_dirs/ablation', help='folder to write to')
+    parser.add_argument('--amp', action='store_true', help='train in half precision')
     return parser.parse_args(argv)
 
 
-def run(config: Path, seed: int, folder: Path) -> dict[str, float]:
+def run(config: Path, seed: int, folder: Path, amp: bool) -> dict[str, float]:
     """Metrics of a training with a seed; it is run unless they are there."""
     metrics = folder / 'metrics.json'
     check_same_config(config, folder)
@@ -52,7 +53,8 @@ def run(config: Path, seed: int, folder: Path) -> dict[str, float]:
         label = f'{config.stem}, seed {seed}: '
         common = ['--work-dir', str(folder), '--cfg-options', f'randomness.seed={seed}']
         log = folder / 'log.txt'
-        run_tool(TOOLS / 'train.py', log, str(config), '--resume', *common, prefix=label)
+        train = [str(config), '--resume', *['--amp'] * amp, *common]
+        run_tool(TOOLS / 'train.py', log, *train, prefix=label)
         checkpoint = (folder / 'last_checkpoint').read_text(encoding='utf-8').strip()
         arguments = [str(config), checkpoint, '--out', str(metrics), *common]
         run_tool(TOOLS / 'test.py', log, *arguments, prefix=label)
@@ -126,7 +128,7 @@ def main(argv=None):
     results = {config.stem: [] for config in configs}
     for seed, config in itertools.product(args.seeds, configs):
         where = folder / config.stem / f'seed_{seed}'
-        results[config.stem].append(run(config, seed, where))
+        results[config.stem].append(run(config, seed, where, args.amp))
         write_json(dict(seeds=args.seeds, results=results), folder / 'ablation.json')
     table = make_table(results)
     write_text(table, folder / 'ablation.md')

@@ -3,6 +3,7 @@
 import json
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -395,10 +396,53 @@ def test_statistics_stay_where_there_is_no_region():
     """The batch normalisation of the context modules learns nothing from people without labels."""
     model = small_model()
     samples = [sample_of(people((10, 5, 60, 60), labelled=0), (64, 64))]
-    before = {n: b.clone() for n, b in model.roi_head.keypoint_head.named_buffers()}
+
+    def statistics():
+        buffers = model.roi_head.keypoint_head.named_buffers()
+        return {name: b.clone() for name, b in buffers if 'running' in name}
+
+    before = statistics()
     model(torch.randn(1, 3, 64, 64), samples, mode='loss')
-    after = dict(model.roi_head.keypoint_head.named_buffers())
-    assert all(torch.equal(value, after[name]) for name, value in before.items())
+    assert before and all(torch.equal(b, before[name]) for name, b in statistics().items())
+
+
+def test_regions_are_chosen_before_they_are_enlarged():
+    """A keypoint in the margin of an enlarged RoI does not make it train the keypoint branch."""
+    head = small_model().roi_head
+    assert head.roi_scale == 1.3
+    person = people((10, 10, 50, 50))
+    sampled = [SimpleNamespace(pos_priors=person.bboxes, pos_assigned_gt_inds=torch.tensor([0]))]
+    for place, count in ((52.0, 0), (50.0, 1)):
+        person.keypoints = torch.full((1, 17, 2), place)
+        rois, keypoints, _ = head._targets(sampled, [person])
+        assert len(rois) == len(keypoints) == count
+    torch.testing.assert_close(rois, torch.tensor([[0.0, 4, 4, 56, 56]]))
+
+
+def test_the_context_modules_start_as_the_authors_do():
+    head = MODELS.build(
+        dict(type='mmdet.ContextKeypointHead', num_keypoints=17, in_channels=16, conv_channels=256)
+    )
+    head.init_weights()
+    for context in head.contexts:
+        for norm in (context.norm1, context.norm2):
+            assert 0 <= norm.weight.min() < 0.05 and 0.95 < norm.weight.max() <= 1
+            assert norm.bias.abs().max() == 0
+        fan_out = context.conv.weight[:, 0].numel()
+        assert context.conv.weight.std().item() == pytest.approx((2 / fan_out) ** 0.5, rel=0.02)
+        assert context.conv.bias.abs().max() == 0
+
+
+def test_another_normalisation_and_weight_of_the_loss():
+    context = dict(type='mmdet.GlobalContextModule', norm_cfg=dict(type='GN', num_groups=8))
+    options = dict(num_keypoints=17, in_channels=16, conv_channels=32)
+    head = MODELS.build(dict(type='mmdet.ContextKeypointHead', context=context, **options))
+    assert isinstance(head.contexts[0].norm1, torch.nn.GroupNorm)
+    double = MODELS.build(dict(type='mmdet.ContextKeypointHead', loss_weight=2.0, **options))
+    heatmaps, rois = torch.randn(1, 17, 56, 56), torch.tensor([[0.0, 0, 9, 9]])
+    targets = (rois, torch.full((1, 17, 2), 4.0), torch.ones(1, 17))
+    once, twice = (h.loss(heatmaps, *targets)['loss_keypoint'] for h in (head, double))
+    torch.testing.assert_close(2 * once, twice)
 
 
 def test_bfloat16():

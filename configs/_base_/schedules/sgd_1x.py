@@ -3,9 +3,13 @@ _base_ = ['../default_runtime.py']
 # 16 images a step, as in detectron2
 max_iters = 90000
 train_cfg = dict(
-    type='IterBasedTrainLoop', max_iters=max_iters, val_interval=10000)
+    _delete_=True,  # by_epoch of the base
+    type='IterBasedTrainLoop',
+    max_iters=max_iters,
+    val_interval=10000)
 optim_wrapper = dict(
-    optimizer=dict(type='SGD', lr=0.02, momentum=0.9, weight_decay=1e-4))
+    optimizer=dict(type='SGD', lr=0.02, momentum=0.9, weight_decay=1e-4),
+    paramwise_cfg=dict(norm_decay_mult=0.))
 param_scheduler = [
     dict(
         type='LinearLR', start_factor=0.001, by_epoch=False, begin=0,

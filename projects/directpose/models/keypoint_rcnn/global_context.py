@@ -6,6 +6,7 @@ Legend of dimensions:
 
 import torch
 import torch.nn.functional as F
+from mmcv.cnn import build_norm_layer
 from mmdet.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -78,6 +79,9 @@ class GlobalContextModule(BaseModule):
         channels: C, of input and output.
         num_heads: of the attention.
         grid_size: S, side of the grid of cells.
+        norm_cfg: of the normalisation, for example ``dict(type='SyncBN')``.
+        init_cfg: by default as the authors': convolutions Kaiming-normal by fan-out, weights of
+            the normalisation uniform in [0, 1], biases 0.
 
     Raises:
         InputError: the channels cannot be shared out to the heads.
@@ -88,16 +92,23 @@ class GlobalContextModule(BaseModule):
         channels: int = 512,
         num_heads: int = 4,
         grid_size: int = 14,
-        init_cfg: dict | None = None,
+        norm_cfg: dict = dict(type='BN'),  # noqa: B006
+        init_cfg: dict | list[dict] | None = None,
     ) -> None:
+        if init_cfg is None:
+            norms = ['_BatchNorm', 'GroupNorm']
+            init_cfg = [
+                dict(type='Kaiming', layer='Conv2d'),
+                dict(type='Uniform', layer=norms, a=0, b=1),
+            ]
         super().__init__(init_cfg)
         if channels % num_heads:
             raise InputError(
                 f'GlobalContextModule: {num_heads} heads cannot share {channels} channels'
             )
-        self.norm1 = nn.BatchNorm2d(channels)
+        self.norm1 = build_norm_layer(norm_cfg, channels)[1]
         self.attention = RelativeSelfAttention(channels, num_heads, grid_size)
-        self.norm2 = nn.BatchNorm2d(channels)
+        self.norm2 = build_norm_layer(norm_cfg, channels)[1]
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:

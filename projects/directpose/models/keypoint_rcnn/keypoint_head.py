@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from mmdet.registry import MODELS
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
 from ..normaliser import normaliser
@@ -21,6 +21,7 @@ class KeypointHead(BaseModule):
         in_channels: channels of the features.
         conv_channels: of the convolutions.
         num_convs: how many.
+        loss_weight: weight of the loss.
     """
 
     def __init__(
@@ -29,11 +30,13 @@ class KeypointHead(BaseModule):
         in_channels: int = 256,
         conv_channels: int = 512,
         num_convs: int = 8,
+        loss_weight: float = 1.0,
         init_cfg: dict | None = None,
     ) -> None:
         if init_cfg is None:
             init_cfg = dict(type='Kaiming', layer=['Conv2d', 'ConvTranspose2d'])
         super().__init__(init_cfg)
+        self.loss_weight = loss_weight
         self.convs = nn.ModuleList(
             ConvModule(in_channels if i == 0 else conv_channels, conv_channels, 3, padding=1)
             for i in range(num_convs)
@@ -62,7 +65,8 @@ class KeypointHead(BaseModule):
             visible (N, K): > 0 where labelled.
         """
         cells, valid = keypoint_cells(keypoints, visible, rois, heatmaps.shape[-1])
-        return dict(loss_keypoint=keypoint_loss(heatmaps, cells, valid, normaliser(valid.sum())))
+        loss = keypoint_loss(heatmaps, cells, valid, normaliser(valid.sum()))
+        return dict(loss_keypoint=self.loss_weight * loss)
 
 
 @MODELS.register_module()
@@ -91,7 +95,8 @@ class ContextKeypointHead(KeypointHead):
     ) -> None:
         super().__init__(in_channels=conv_channels, conv_channels=conv_channels, **kwargs)
         self.entry = ConvModule(in_channels, conv_channels, 1)
-        self.contexts = nn.ModuleList(
+        # mmengine's list lets each module initialise its weights; torch's does not.
+        self.contexts = ModuleList(
             MODELS.build(dict(channels=conv_channels) | context)
             for _ in range(0, len(self.convs), self.every)
         )

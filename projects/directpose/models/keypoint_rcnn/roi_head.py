@@ -18,8 +18,9 @@ class KeypointRoIHead(StandardRoIHead):
     """mmdet's RoI head with a keypoint branch in the place of its mask branch.
 
     Proposals, samplers and the box branch are the parent's. The keypoint branch learns from the
-    positive proposals of people with a labelled keypoint inside the RoI, and predicts at the boxes
-    of the detections.
+    positive proposals with a labelled keypoint of their person inside, and predicts at the boxes of
+    the detections. A process without such a proposal computes it all the same, on an empty batch:
+    in a distributed training, others wait for its part in synchronised normalisation.
 
     Args:
         keypoint_roi_extractor: config of what reads the features of the keypoint branch.
@@ -67,23 +68,19 @@ class KeypointRoIHead(StandardRoIHead):
                 network-input pixels.
         """
         rois, keypoints, visible = self._targets(sampling_results, batch_gt_instances)
-        if len(rois):
-            heatmaps = self._mask_forward(x, rois)['mask_preds']
-        else:  # no heatmap, but gradients, which are zero, for all that would have been used
-            used = (*x[: self.keypoint_roi_extractor.num_inputs], *self.keypoint_head.parameters())
-            heatmaps = rois.new_zeros(0, keypoints.shape[1], 1, 1) + sum(t.sum() for t in used)
+        heatmaps = self._mask_forward(x, rois)['mask_preds']
         return dict(loss_mask=self.keypoint_head.loss(heatmaps, rois[:, 1:], keypoints, visible))
 
     def _targets(
         self, sampling_results: list[SamplingResult], batch_gt_instances: list[InstanceData]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The positive RoIs with a labelled keypoint inside.
+        """The RoIs of the positive proposals with a labelled keypoint inside.
 
         Returns:
-            rois (N, 5), enlarged, keypoints (N, K, 2) and keypoints_visible (N, K) of the person
-            of each.
+            rois (N, 5), the proposals enlarged, keypoints (N, K, 2) and keypoints_visible (N, K)
+            of the person of each.
         """
-        rois = bbox2roi([enlarge(res.pos_priors, self.roi_scale) for res in sampling_results])
+        proposals = bbox2roi([res.pos_priors for res in sampling_results])
         keypoints, visible = (
             torch.cat(
                 [
@@ -93,8 +90,10 @@ class KeypointRoIHead(StandardRoIHead):
             )
             for name in ('keypoints', 'keypoints_visible')
         )
-        inside = ((keypoints >= rois[:, None, 1:3]) & (keypoints <= rois[:, None, 3:])).all(-1)
+        corner, far = proposals[:, None, 1:3], proposals[:, None, 3:]
+        inside = ((keypoints >= corner) & (keypoints <= far)).all(-1)
         useful = (inside & (visible > 0)).any(1)
+        rois = torch.cat((proposals[:, :1], enlarge(proposals[:, 1:], self.roi_scale)), 1)
         return rois[useful], keypoints[useful], visible[useful]
 
     def predict_mask(
