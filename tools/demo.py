@@ -2,10 +2,10 @@
 
     python tools/demo.py CONFIG CHECKPOINT INPUT… [--out DIR]
 
-INPUT is an image, a folder of images, a glob pattern, a video file or the number of a camera. DIR
-gets the drawn pictures and videos and predictions.json, in COCO format with a score for each
-person. In a video everybody keeps a colour. Ctrl-C ends a video or a camera; what was seen until
-then is written.
+INPUT is an image, a folder of images (with its subfolders), a glob pattern, a video file or the
+number of a camera. DIR gets the drawn pictures and videos and predictions.json, in COCO format with
+a score for each person. In a video everybody keeps a colour. Ctrl-C ends a video or a camera; what
+was seen until then is written. The exit status is 3 if some of the inputs could not be read.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from directpose.arguments import positive
 from directpose.checks import check_work_dir, count_classes
-from directpose.errors import InputError, exit_on_input_error
+from directpose.errors import INCOMPLETE, InputError, exit_on_input_error
 from directpose.files import write_image, write_json
 from directpose.inference import (
     build_visualizer,
@@ -28,6 +28,7 @@ from directpose.inference import (
     draw,
     draw_tracked,
     find_inputs,
+    keypoint_threshold,
     load_model,
     read_image,
 )
@@ -58,6 +59,9 @@ def parse_args(argv=None):
     )
     parser.add_argument(
         '--score-thr', type=float, default=0.3, help='least score of a person (%(default)s)'
+    )
+    parser.add_argument(
+        '--kpt-thr', type=float, help="least score of a keypoint that is drawn (the config's)"
     )
     parser.add_argument('--device', default=default_device(), help='for example cpu or cuda:0')
     parser.add_argument('--max-frames', type=positive, help='of each video or camera')
@@ -105,7 +109,7 @@ def run_image(args, model, visualizer, path: str, number: int, predictions: Pred
         sample = detect(model, image, args.score_thr)
     except InputError as error:
         raise InputError(f'{path}: {error}') from error
-    picture = draw(visualizer, image[..., ::-1].copy(), sample, with_gt=False)
+    picture = draw(visualizer, image[..., ::-1].copy(), sample, args.kpt_thr)
     # The number keeps images of the same name in different folders apart.
     stem = osp.splitext(osp.basename(path))[0]
     write_image(picture[..., ::-1], osp.join(args.out, f'{number:05d}_{stem}.jpg'))
@@ -127,7 +131,8 @@ def run_video(args, model, visualizer, source: str, number: int, predictions: Pr
             for count, frame in enumerate(tqdm(seen, stem, total), 1):
                 sample = detect(model, frame, args.score_thr)
                 ids = tracker.update(sample.pred_instances.bboxes)
-                picture = draw_tracked(visualizer, frame[..., ::-1].copy(), sample, ids)
+                picture = frame[..., ::-1].copy()
+                picture = draw_tracked(visualizer, picture, sample, args.kpt_thr, ids)
                 picture = np.ascontiguousarray(picture[..., ::-1])
                 writer.write(picture)
                 records = predictions.add(source, frame, sample.pred_instances, frame=count)
@@ -155,6 +160,8 @@ def main(argv=None):
     if args.show:
         check_windows()
     model = load_model(args.config, args.checkpoint, args.device, args.cfg_options)
+    if args.kpt_thr is None:
+        args.kpt_thr = keypoint_threshold(model.cfg)
 
     # Videos give the visualizer other colours.
     visualizers = {run: build_visualizer(model) for run in (run_image, run_video)}
@@ -176,6 +183,9 @@ def main(argv=None):
     )
     if not predictions.images:
         raise InputError('none of the inputs could be read')
+    if broken:
+        print(f'{len(broken)} of {len(inputs)} inputs could not be read', file=sys.stderr)
+        sys.exit(INCOMPLETE)
 
 
 if __name__ == '__main__':

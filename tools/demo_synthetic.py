@@ -20,7 +20,13 @@ from directpose.checks import check_work_dir
 from directpose.datasets.synthetic import make_synthetic_set
 from directpose.errors import InputError, exit_on_input_error
 from directpose.files import write_image
-from directpose.inference import build_visualizer, default_device, draw, load_model
+from directpose.inference import (
+    build_visualizer,
+    default_device,
+    draw,
+    keypoint_threshold,
+    load_model,
+)
 from directpose.run_tool import run_tool
 from mmengine.dataset import pseudo_collate
 from mmpose.registry import DATASETS
@@ -55,7 +61,7 @@ def draw_pictures(checkpoint: str, data_root: str, out: str, count: int) -> None
     """Draw the first held-back images, and all of them on one sheet, ``predictions.jpg``."""
     model = load_model(CONFIG, checkpoint, default_device())
     dataset = DATASETS.build({**model.cfg.val_dataloader.dataset, 'data_root': data_root})
-    visualizer = build_visualizer(model)
+    visualizer, kpt_thr = build_visualizer(model), keypoint_threshold(model.cfg)
     mmengine.mkdir_or_exist(osp.join(out, 'pictures'))
     pictures = []
     for index in tqdm(range(min(count, len(dataset))), 'pictures'):
@@ -63,7 +69,7 @@ def draw_pictures(checkpoint: str, data_root: str, out: str, count: int) -> None
         people = sample.pred_instances
         sample.pred_instances = people[people.bbox_scores > 0.3]
         image = cv2.imread(sample.img_path)[..., ::-1].copy()
-        picture = draw(visualizer, image, sample, with_gt=True)[..., ::-1]
+        picture = draw(visualizer, image, sample, kpt_thr, with_gt=True)[..., ::-1]
         write_image(picture, osp.join(out, 'pictures', osp.basename(sample.img_path)))
         pictures.append(picture)
     write_image(contact_sheet(pictures[:12], 3), osp.join(out, 'predictions.jpg'))

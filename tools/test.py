@@ -24,10 +24,10 @@ from directpose.files import write_json
 from directpose.hooks.check_data import without_check_hook
 from directpose.mmpose_tools import load_mmpose_tool
 from directpose.processes import check_in_first, start_processes, unwrapped
+from directpose.runner import ConsoleRunner
 from directpose.skeleton import read_skeleton
 from mmengine.config import Config
 from mmengine.dist import is_main_process
-from mmengine.runner import Runner
 
 COCO = dict(from_file='configs/_base_/datasets/coco.py')
 
@@ -86,7 +86,7 @@ def main():
     cfg.custom_hooks = without_check_hook(cfg.get('custom_hooks', []))
     # The checkpoint brings all weights; those of the backbone's training are not needed.
     cfg.model.backbone.init_cfg = None
-    runner = Runner.from_cfg(cfg)
+    runner = ConsoleRunner.from_cfg(cfg)
     check_in_first(check_checkpoint, args.checkpoint, unwrapped(runner.model))
     metrics = runner.test()
     runner.visualizer.add_scalars(metrics)

@@ -17,9 +17,9 @@ from directpose.hooks.check_data import without_check_hook
 from directpose.hooks.whole_checkpoints import find_last_checkpoint
 from directpose.mmpose_tools import load_mmpose_tool
 from directpose.processes import check_in_first, start_processes
+from directpose.runner import ConsoleRunner
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
 
 
 def check_start(cfg: Config) -> None:
@@ -56,7 +56,7 @@ def main():
     check_in_first(check_config, cfg, ('train', 'val'))
     check_in_first(check_start, cfg)
     cfg.custom_hooks = without_check_hook(cfg.get('custom_hooks', []))
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else ConsoleRunner.from_cfg(cfg)
     runner.train()
 
 

@@ -11,10 +11,15 @@ default_hooks = dict(
         max_keep_ckpts=2),
     # To use it: --cfg-options default_hooks.badcase.enable=True
     badcase=dict(
+        type='BadCaseHook',
+        kpt_thr=0.05,
         metric_type='accuracy',
         metric=dict(type='MatchedPCK'),
         metric_key='PCK',
-        badcase_thr=0.5))
+        badcase_thr=0.5),
+    # A keypoint's score is that of the person, or its share of the softmax over a heatmap, which is
+    # seldom large. Models with a visibility branch set another threshold.
+    visualization=dict(kpt_thr=0.05))
 custom_hooks = [
     dict(type='SyncBuffersHook'),
     dict(type='CheckDataHook'),
@@ -23,8 +28,9 @@ custom_hooks = [
     dict(type='OptimizeForInferenceHook'),
 ]
 
-# One class only: a label on every person says nothing.
+# One class only: a label on every person says nothing. Radius and width are for 640 pixels.
 visualizer = dict(
+    type='PeopleVisualizer',
     text_color=None,
     radius=2,
     line_width=1,

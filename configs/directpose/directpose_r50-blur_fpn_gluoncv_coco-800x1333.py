@@ -6,10 +6,15 @@ model = dict(
     backbone=dict(type='mmdet.BlurResNet', init_cfg=None),
     bbox_head=dict(
         centerness_on_kpt=True,
-        loss_vis=dict(type='mmdet.CrossEntropyLoss', use_sigmoid=True)))
+        loss_vis=dict(type='mmdet.CrossEntropyLoss', use_sigmoid=True)),
+    heatmap_head=None)
 
 # Its pixels are areas, as in detectron2: 0.5 pixels from COCO's keypoints
 val_pipeline = __import__('directpose').override_by_type(
     _base_.val_pipeline, ResizeKeepRatio=dict(type='ResizePixelAreas'))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = val_dataloader
+
+# The score of a keypoint is the probability that it is visible.
+default_hooks = dict(
+    visualization=dict(kpt_thr=0.3), badcase=dict(kpt_thr=0.3))

@@ -5,6 +5,3 @@ _base_ = [
 ]
 
 train_dataloader = dict(sampler=dict(type='InfiniteSampler'))
-
-# The score of a keypoint is its share of the softmax over all cells, which is seldom large.
-default_hooks = dict(visualization=dict(kpt_thr=0.05))

@@ -4,7 +4,7 @@ _base_ = ['./keypoint-rcnn_r50_fpn_8xb2-3x_coco-800x1333.py']
 # --cfg-options tta_pipeline.1.short_sides=[640,800]
 steps = {step['type']: step for step in _base_.val_pipeline}
 tta_pipeline = [
-    steps['LoadImage'],
+    steps['LoadImageFile'],
     dict(
         type='MultiScaleFlip',
         short_sides=[800],

@@ -40,6 +40,3 @@ train_cfg = dict(max_epochs=max_epochs, val_interval=1)
 optim_wrapper = dict(optimizer=dict(lr=2e-3))
 param_scheduler = __import__('directpose').override_by_type(
     _base_.param_scheduler, CosineAnnealingLR=dict(T_max=max_epochs))
-
-# The score of a keypoint is its share of the softmax over all cells, which is seldom large.
-default_hooks = dict(visualization=dict(kpt_thr=0.05))

@@ -102,24 +102,32 @@ def field_problem(record, fields: dict[str, type], optional: dict[str, type] | N
 def check_category(path: str, number: int, category: dict, skeleton: dict) -> None:
     """Check that a category of a COCO JSON names the keypoints of the metainfo, in their order.
 
-    Many files spell them differently, or name none at all; only the same names in another order
-    are surely wrong.
+    Many files spell them differently, or name none at all. A name that the metainfo has at another
+    place is surely wrong: the file has another order, or another skeleton.
 
     Raises:
-        InputError: they are in another order, or the category is none.
+        InputError: a keypoint has another place, or the category is none.
     """
     problem = field_problem(category, CATEGORY_FIELDS, dict(name=str, keypoints=list))
     if problem:
         raise InputError(f'{path}: {name_of("category", number, category)} {problem}')
-    theirs = [re.sub(r'[\W_]', '', str(k)).lower() for k in category.get('keypoints', [])]
-    ours = [re.sub(r'[\W_]', '', k).lower() for k in skeleton['keypoint_id2name'].values()]
-    if theirs != ours and sorted(theirs) == sorted(ours):
-        k = next(k for k in range(len(ours)) if ours[k] != theirs[k])
-        raise InputError(
-            f'{path}: category {category["id"]} lists its keypoints in another order than the '
-            f'metainfo: keypoint {k} is {category["keypoints"][k]}, not '
-            f'{skeleton["keypoint_id2name"][k]}; reorder the metainfo'
-        )
+    places = {plain_name(name): k for k, name in skeleton['keypoint_id2name'].items()}
+    for k, name in enumerate(map(str, category.get('keypoints', []))):
+        place = places.get(plain_name(name), k)
+        if place != k:
+            raise InputError(
+                f'{path}: keypoint {k} of category {category["id"]} is {name}, but in the metainfo '
+                f'({skeleton["dataset_name"]}) keypoint {k} is '
+                f'{skeleton["keypoint_id2name"].get(k)}, and {name} is keypoint {place}; give the '
+                'metainfo of these data'
+            )
+
+
+def plain_name(keypoint: str) -> str:
+    """The name of a keypoint without its spelling: L_F_Paw and left_front_paw are the same."""
+    words = re.findall(r'[a-z0-9]+', keypoint.lower())
+    short = dict(l='left', r='right', f='front', b='back')
+    return ''.join(short.get(word, word) for word in words)
 
 
 def annotation_problem(

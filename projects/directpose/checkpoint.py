@@ -2,9 +2,10 @@
 
 import codecs
 import collections
-import functools
 import importlib
+import os.path as osp
 import pickle
+import urllib.parse
 from collections.abc import Mapping
 
 import mmengine.runner.checkpoint
@@ -56,9 +57,28 @@ def refuse_code() -> None:
     :func:`allow_mmengine_checkpoints` has allowed.
     """
     module = mmengine.runner.checkpoint
-    module.load_url = functools.partial(torch.hub.load_state_dict_from_url, weights_only=True)
+    module.load_url = download
     if hasattr(module, '_safe_torch_load'):
         module._safe_torch_load = load_safely
+
+
+def download(url: str, model_dir: str | None = None, **options):
+    """``torch.hub.load_state_dict_from_url`` for plain weights only.
+
+    Raises:
+        InputError: they cannot be downloaded.
+    """
+    try:
+        return torch.hub.load_state_dict_from_url(
+            url, model_dir, **{**options, 'weights_only': True}
+        )
+    except OSError as error:  # as those of urllib are
+        folder = model_dir or osp.join(torch.hub.get_dir(), 'checkpoints')
+        path = osp.join(folder, osp.basename(urllib.parse.urlparse(url).path))
+        raise InputError(
+            f'cannot download {url} ({error}); download it elsewhere and save it as {path}, or '
+            'train from random weights with --cfg-options model.backbone.init_cfg=None'
+        ) from error
 
 
 def load_safely(file, map_location=None, weights_only=None):

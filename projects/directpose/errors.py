@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 INTERRUPTED = 130  # what a shell gives a command that Ctrl-C has ended
+INCOMPLETE = 3  # everything is written, but some of the inputs could not be read
 
 
 class InputError(ValueError):

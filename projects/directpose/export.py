@@ -155,7 +155,7 @@ def export_onnx(model: nn.Module, path: str, with_nms: bool, facts: dict) -> Non
     # candidates.
     captured = torch.export.export(
         PixelsToPeople(model, with_nms).eval(),
-        (torch.rand(2, 3, 128, 160) * 255, torch.tensor([[128, 160], [100, 128]])),
+        example_inputs(model),
         dynamic_shapes=dict(images={0: count, 2: height, 3: width}, sizes={0: count}),
         strict=True,
     )
@@ -171,6 +171,18 @@ def export_onnx(model: nn.Module, path: str, with_nms: bool, facts: dict) -> Non
     content = io.BytesIO()
     program.save(content)
     write_bytes(content.getvalue(), path)
+
+
+def example_inputs(model: DirectPose) -> tuple[Tensor, Tensor]:
+    """Two images to follow the model with: ``images`` and ``sizes`` of :class:`PixelsToPeople`.
+
+    Every map is more than one cell high and wide: a side of one cell would be taken for a constant,
+    and the model would run at that size only.
+    """
+    coarsest = model.bbox_head.prior_generator.strides[-1][0]
+    height, width = 2 * coarsest + DIVISOR, 3 * coarsest + DIVISOR
+    sizes = torch.tensor([[height, width], [height - DIVISOR + 4, width - DIVISOR]])
+    return torch.rand(2, 3, height, width) * 255, sizes
 
 
 def facts_of(cfg: Config) -> dict:

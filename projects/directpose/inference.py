@@ -1,9 +1,10 @@
 """Images in, pictures and COCO-format JSON out."""
 
 import glob
-import os
 import os.path as osp
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import cv2
 import mmcv
@@ -26,20 +27,38 @@ from .optimize import optimize_for_inference
 from .video import COLORS, VIDEO_SUFFIXES, is_camera
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+# Pictures that OpenCV does not read, or not everywhere
+OTHER_SUFFIXES = ('.gif', '.avif', '.heic', '.heif', '.jp2', '.jxl', '.svg', '.dng', '.cr2', '.nef')
+
+
+def files_in(folder: str, suffixes: Sequence[str]) -> list[str]:
+    """The files of a folder and its subfolders that have one of the suffixes, in order.
+
+    Pictures that are passed over are told on stderr.
+    """
+    paths = sorted(str(path) for path in Path(folder).rglob('*'))
+    passed = [path for path in paths if path.lower().endswith(OTHER_SUFFIXES)]
+    if passed:
+        kinds = sorted({osp.splitext(path)[1].lower() for path in passed})
+        print(
+            f'{folder}: {len(passed)} files are passed over ({", ".join(kinds)}); convert them to '
+            'JPEG or PNG',
+            file=sys.stderr,
+        )
+    return [path for path in paths if path.lower().endswith(tuple(suffixes))]
 
 
 def find_inputs(inputs: Iterable[str]) -> list[str]:
-    """Images and videos named by files, folders (not their subfolders) and glob patterns, and
+    """Images and videos named by files, folders (with their subfolders) and glob patterns, and
     cameras named by numbers, in order.
 
     Raises:
         InputError: an input names nothing.
     """
-    suffixes, paths = IMAGE_SUFFIXES + VIDEO_SUFFIXES, []
+    paths = []
     for item in inputs:
         if osp.isdir(item):
-            names = sorted(os.listdir(item))
-            found = [osp.join(item, n) for n in names if n.lower().endswith(suffixes)]
+            found = files_in(item, IMAGE_SUFFIXES + VIDEO_SUFFIXES)
         elif osp.exists(item) or is_camera(item):
             found = [item]
         else:
@@ -70,11 +89,28 @@ def load_trained(cfg: Config, checkpoint: str, device: str) -> nn.Module:
     """A model with the weights of a checkpoint, which are checked against its config.
 
     Raises:
-        InputError: the config's model cannot be built, or the checkpoint is of another model or
-            skeleton.
+        InputError: the config's model cannot be built, the checkpoint is of another model or
+            skeleton, or there is no such device.
     """
+    check_device(device)
     check_checkpoint(checkpoint, build_model(cfg))
     return init_model(cfg, checkpoint, device=device)
+
+
+def check_device(name: str) -> None:
+    """Check that PyTorch has a device.
+
+    Raises:
+        InputError: it has none of that name, or cannot use it.
+    """
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        there = [f'cuda:{number}' for number in range(torch.cuda.device_count())]
+        reason = str(error).strip().split('\n')[0][:200]
+        raise InputError(
+            f'--device {name} cannot be used ({reason}); there is {", ".join(["cpu", *there])}'
+        ) from error
 
 
 def with_augmentation(model: nn.Module) -> nn.Module:
@@ -125,22 +161,38 @@ def detect(model: nn.Module, image: np.ndarray, score_thr: float) -> PoseDataSam
 def build_visualizer(model: nn.Module) -> PoseLocalVisualizer:
     """The visualizer of the model's config, for its skeleton."""
     cfg = {**model.cfg.visualizer, 'vis_backends': None, 'name': 'directpose'}
+    if cfg['type'] == 'PeopleVisualizer':
+        cfg['score_thr'] = 0.0  # who is to be drawn is chosen before
     visualizer = VISUALIZERS.build(cfg)
     visualizer.set_dataset_meta(model.dataset_meta, skeleton_style='mmpose')
     return visualizer
 
 
+def keypoint_threshold(cfg: Config) -> float:
+    """The least score of a keypoint that a config draws."""
+    return cfg.get('default_hooks', {}).get('visualization', {}).get('kpt_thr', 0.3)
+
+
 def draw(
-    visualizer: PoseLocalVisualizer, image: np.ndarray, sample: PoseDataSample, with_gt: bool
+    visualizer: PoseLocalVisualizer,
+    image: np.ndarray,
+    sample: PoseDataSample,
+    kpt_thr: float,
+    with_gt: bool = False,
 ) -> np.ndarray:
-    """Picture (H, W', 3), RGB, of the predictions, at the right of the ground truth if wanted."""
-    # A person that is shown is shown whole, but for keypoints without a label.
-    visualizer.add_datasample('', image, sample, draw_gt=with_gt, draw_heatmap=False, kpt_thr=1e-9)
+    """Picture (H, W', 3), RGB, of the keypoints that score above a threshold, at the right of the
+    ground truth if wanted."""
+    options = dict(draw_gt=with_gt, draw_heatmap=False, kpt_thr=kpt_thr)
+    visualizer.add_datasample('', image, sample, **options)
     return visualizer.get_image()
 
 
 def draw_tracked(
-    visualizer: PoseLocalVisualizer, image: np.ndarray, sample: PoseDataSample, ids: list[int]
+    visualizer: PoseLocalVisualizer,
+    image: np.ndarray,
+    sample: PoseDataSample,
+    kpt_thr: float,
+    ids: list[int],
 ) -> np.ndarray:
     """Picture (H, W, 3), RGB, with each of the people in the colour of its number."""
     people = sample.pred_instances
@@ -151,7 +203,7 @@ def draw_tracked(
         visualizer.link_color = [color] * len(visualizer.skeleton)
         one = PoseDataSample()
         one.pred_instances = people[number : number + 1]
-        image = draw(visualizer, image, one, with_gt=False)
+        image = draw(visualizer, image, one, kpt_thr)
     return image
 
 

@@ -7,7 +7,7 @@ meta_keys = ('id', 'img_id', 'img_path', 'ori_shape', 'img_shape',
              'input_size', 'input_center', 'input_scale', 'raw_ann_info')
 
 train_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='LoadImageFile'),
     dict(type='IgnoreCrowds'),
     dict(type='PseudoBoxes'),
     dict(type='RandomFlip'),
@@ -21,7 +21,7 @@ train_pipeline = [
     dict(type='PackPoseInputs', meta_keys=meta_keys),
 ]
 val_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='LoadImageFile'),
     dict(type='ResizeKeepRatio', short_side=800, long_side=1333),
     dict(type='PackPoseInputs', meta_keys=meta_keys),
 ]

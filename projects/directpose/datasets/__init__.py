@@ -2,6 +2,7 @@ from .coco import CocoKeypointDataset
 from .codec import InstanceLabelCodec
 from .transforms import (
     IgnoreCrowds,
+    LoadImageFile,
     MultiScaleFlip,
     PseudoBoxes,
     PseudoBoxesOfLabelled,
@@ -16,6 +17,7 @@ __all__ = [
     'CocoKeypointDataset',
     'IgnoreCrowds',
     'InstanceLabelCodec',
+    'LoadImageFile',
     'MultiScaleFlip',
     'PseudoBoxes',
     'PseudoBoxesOfLabelled',

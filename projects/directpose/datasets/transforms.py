@@ -5,13 +5,18 @@ keypoints. The transforms here keep to that: one warp by a scale s and a shift, 
 keypoint x becomes exactly ``s * x - shift`` and comes back without a rounding of sizes.
 """
 
+import os.path as osp
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform, TestTimeAug
 from mmcv.transforms.utils import cache_randomness
+from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
+
+from ..errors import InputError
+from ..image_files import image_problem
 
 
 def keep_ratio_scale(img_shape: tuple[int, int], short_side: float, long_side: float) -> float:
@@ -58,6 +63,26 @@ def warp_annotations(
     results['keypoints_visible'] = results['keypoints_visible'] * inside
     results['bbox'] = boxes.clip(0, np.tile(size, 2))
     results['area'] = results['area'] * scale**2
+
+
+@TRANSFORMS.register_module()
+class LoadImageFile(LoadImage):
+    """mmpose's loader, which says in a sentence what is wrong with a file."""
+
+    def transform(self, results: dict) -> dict:
+        """Set ``img`` (H, W, 3), BGR, ``img_shape`` and ``ori_shape``.
+
+        Raises:
+            InputError: the file is missing, empty, or no image that OpenCV reads.
+            StorageError: it cannot be read now.
+        """
+        try:
+            return super().transform(results)
+        except Exception as error:  # of many kinds, by the backend and what is wrong
+            path = results.get('img_path') or 'the image'
+            problem = image_problem(path) if osp.exists(path) else 'does not exist'
+            problem = problem or 'is not an image that OpenCV reads'
+            raise InputError(f'{path} {problem}; restore it or leave it out') from error
 
 
 @TRANSFORMS.register_module()

@@ -21,6 +21,8 @@ class MatchedPCK(BaseMetric):
         kwargs: of :class:`mmengine.evaluator.BaseMetric`.
     """
 
+    default_prefix = ''  # the hook looks for the plain name
+
     def __init__(self, thr: float = 0.1, **kwargs) -> None:
         super().__init__(**kwargs)
         self.thr = thr

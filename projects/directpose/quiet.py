@@ -1,0 +1,32 @@
+"""Messages of other packages that tell a user of this one nothing, kept from the console."""
+
+import logging
+import re
+import warnings
+
+# Deprecations inside of the packages that we build on, and mmpose's note that it has found its own
+# file.
+WARNINGS = (
+    'pkg_resources is deprecated',
+    'torch.meshgrid: in an upcoming release',
+    'The metainfo config file',
+)
+# What goes to the log file only.
+LOG_ONLY = re.compile(
+    r'Config:|Hooks will be executed in|\s*-+\s*System environment|paramwise_options'
+    r'|"FileClient" will be deprecated|"HardDiskBackend" is the alias'
+    r'|\S+ is skipped since its requires_grad=False'
+)
+
+
+def ignore_warnings() -> None:
+    """Ignore the warnings of the list, for the whole process."""
+    for message in WARNINGS:
+        warnings.filterwarnings('ignore', message, category=UserWarning)
+
+
+def shorten_console(logger: logging.Logger) -> None:
+    """Keep the long messages of a logger of mmengine in its file."""
+    for handler in logger.handlers:
+        if not isinstance(handler, logging.FileHandler):
+            handler.addFilter(lambda record: not LOG_ONLY.match(record.getMessage()))
