@@ -206,11 +206,11 @@ def test_a_set_without_labelled_keypoints(config, synthetic_set, tmp_path):
 
 def test_other_keypoints_than_the_dataset(config):
     config.model.metainfo.from_file = 'configs/_base_/datasets/crowdpose.py'
-    words = r'predicts 14 keypoints, but the metainfo of CocoDataset \(coco\) has 17'
+    words = r'predicts 14 keypoints, but the metainfo of CocoKeypointDataset \(coco\) has 17'
     with pytest.raises(InputError, match=words):
         check_config(config, ('train',))
     config.model.metainfo.from_file = 'configs/_base_/datasets/posetrack18.py'
-    words = r'head_bottom as keypoint 1, but in the metainfo of CocoDataset \(coco\) .* left_eye'
+    words = r'head_bottom as keypoint 1, but in .* CocoKeypointDataset \(coco\) .* left_eye'
     with pytest.raises(InputError, match=words):
         check_config(config, ('train',))
 
@@ -331,7 +331,7 @@ def test_parts_of_a_config(change, words):
         (
             'train_dataloader.dataset.data_mode',
             'x',
-            'train_dataloader.dataset cannot be built: CocoDataset: ValueError ',
+            'train_dataloader.dataset cannot be built: CocoKeypointDataset: ValueError ',
         ),
         (
             'train_dataloader.dataset.pipeline',

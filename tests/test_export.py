@@ -130,7 +130,10 @@ print(OnnxDetector({str(exported)!r})([image])[0]['keypoints'].shape)
     ('option', 'words'),
     [
         ('model.data_preprocessor.pad_size_divisor=64', 'pad_size_divisor 32'),
-        ('test_dataloader.dataset.pipeline.1.type=Resize', 'prepares images by LoadImage, Resize,'),
+        (
+            'test_dataloader.dataset.pipeline.1.type=Resize',
+            'by LoadImageFile, Resize,',
+        ),
         ('tta_model.type=PoseTTA', 'tests several forms of each'),
     ],
 )

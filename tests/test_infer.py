@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from commands import CONFIG, ROOT, call
+from directpose.errors import INCOMPLETE
 
 
 def read(folder):
@@ -38,9 +39,9 @@ def infer(trained, synthetic_set, tmp_path):
 
 
 def test_shards_are_the_whole(infer, tmp_path):
-    assert infer('one').returncode == 0
+    assert infer('one').returncode == INCOMPLETE
     for shard in ('0/2', '1/2'):
-        assert infer('two', '--shard', shard, '--part', 4).returncode == 0
+        assert infer('two', '--shard', shard, '--part', 4).returncode == INCOMPLETE
     one, two = read(tmp_path / 'one'), read(tmp_path / 'two')
     assert one == two and len(one) == 12
     assert sorted(p.name for p in (tmp_path / 'two').iterdir()) == ['shard-0-of-2', 'shard-1-of-2']
@@ -52,17 +53,17 @@ def test_shards_are_the_whole(infer, tmp_path):
 
 
 def test_it_goes_on_where_it_was_interrupted(infer, tmp_path):
-    assert infer('out', '--part', 4).returncode == 0
+    assert infer('out', '--part', 4).returncode == INCOMPLETE
     parts = sorted((tmp_path / 'out').rglob('part-*.jsonl'))
     whole = [part.read_text() for part in parts]
-    parts[0].write_text('kept\n')
+    parts[0].write_text('{"kept": 1}\n')
     parts[1].unlink()
-    assert infer('out', '--part', 4).returncode == 0
-    assert [part.read_text() for part in parts] == ['kept\n', *whole[1:]]
+    assert infer('out', '--part', 4).returncode == INCOMPLETE
+    assert [part.read_text() for part in parts] == ['{"kept": 1}\n', *whole[1:]]
 
 
 def test_another_job_is_not_mixed_with_what_is_there(infer, tmp_path):
-    assert infer('out').returncode == 0
+    assert infer('out').returncode == INCOMPLETE
     (part,) = (tmp_path / 'out').rglob('part-*.jsonl')
     before = part.read_text()
     sorted((tmp_path / 'images').iterdir())[-1].unlink()
@@ -88,7 +89,7 @@ def test_images_that_are_all_broken_are_no_stop(infer, tmp_path):
         (tmp_path / f'{name}.jpg').write_bytes(b'no image')
     lines = [tmp_path / 'a.jpg', tmp_path / 'b.jpg', tmp_path / ('x' * 300 + '.jpg')]
     (tmp_path / 'list.txt').write_text('\n'.join(map(str, lines)))
-    assert infer('out', '--part', 2, images=tmp_path / 'list.txt').returncode == 0
+    assert infer('out', '--part', 2, images=tmp_path / 'list.txt').returncode == INCOMPLETE
     assert all('error' in record for record in read(tmp_path / 'out').values())
 
 

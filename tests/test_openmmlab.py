@@ -82,7 +82,7 @@ def test_mim_tells_what_does_not_fit_before_the_first_iteration(own, synthetic_s
         cwd=own,
     )
     assert done.returncode != 0 and 'Epoch(train)' not in done.stdout
-    words = 'the model predicts head_bottom as keypoint 1, but in the metainfo of CocoDataset'
+    words = 'the model predicts head_bottom as keypoint 1, but in the metainfo of CocoKeypoint'
     assert f'InputError: {words}' in done.stderr
 
 

@@ -85,8 +85,8 @@ def shrink(config):
     config.model.bbox_head.kpt_predictor.groups = groups
     config.merge_from_dict(
         {
-            'train_dataloader.dataset.pipeline.3.short_side': (128, 160),
-            'train_dataloader.dataset.pipeline.3.crop_size': (128, 128),
+            'train_dataloader.dataset.pipeline.4.short_side': (128, 160),
+            'train_dataloader.dataset.pipeline.4.crop_size': (128, 128),
             'val_dataloader.dataset.pipeline.1.short_side': 128,
             'train_cfg.max_epochs': 1,
             'train_cfg.val_interval': 1,
@@ -150,7 +150,7 @@ def test_mismatches_are_named(case, tmp_path):
         path = tmp_path / 'swapped.json'
         path.write_text(json.dumps(coco))
         config.train_dataloader.dataset.ann_file = str(path)
-        with pytest.raises(InputError, match='lists its keypoints in another order'):
+        with pytest.raises(InputError, match='give the metainfo of these data'):
             check_config(config, ('train',))
         names[1], names[2] = names[2], names[1]
 

@@ -1,6 +1,7 @@
 """Learning: two synthetic images are learnt by heart."""
 
 import torch
+from directpose import override_by_type
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmpose.registry import DATASETS, METRICS, MODELS
@@ -11,7 +12,8 @@ def test_two_images_are_learnt_by_heart(root, synthetic_set, tmp_path):
         root / 'configs/directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py'
     )
     train = config.train_dataloader.dataset
-    train.pipeline[2].update(short_side=(256, 256), long_side=320, crop_size=(320, 320))
+    sizes = dict(short_side=(256, 256), long_side=320, crop_size=(320, 320))
+    train.pipeline = override_by_type(train.pipeline, RandomScaleCrop=sizes)
     places = dict(data_root=f'{synthetic_set}/', indices=2)
     dataset = DATASETS.build({**train, **places})
     batch = pseudo_collate([dataset[0], dataset[1]])

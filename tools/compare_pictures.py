@@ -68,7 +68,8 @@ def draw_row(visualizer, path: Path, columns: list[list[dict]]) -> list[np.ndarr
     for records in columns:
         shown = mmcv.bgr2rgb(image)
         if records:
-            shown = draw(visualizer, shown, as_sample(records), with_gt=False)
+            # all but the keypoints of the ground truth that are not labelled
+            shown = draw(visualizer, shown, as_sample(records), kpt_thr=1e-9)
         pictures.append(mmcv.rgb2bgr(shown))
     return pictures
 

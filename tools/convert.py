@@ -20,7 +20,7 @@ import torch
 from directpose.building import build_model
 from directpose.checkpoint import read_checkpoint, weight_problems
 from directpose.checks import check_work_dir, read_config
-from directpose.config_path import config_path
+from directpose.configs import config_path
 from directpose.convert import from_detectron2, from_fcos, from_gluoncv, from_torchvision
 from directpose.errors import InputError, exit_on_input_error
 from directpose.files import write_bytes

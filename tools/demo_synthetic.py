@@ -41,7 +41,7 @@ def parse_args(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--out', default='work_dirs/demo', help='folder to write to')
     parser.add_argument('--num-train', type=positive, default=3000, help='training images')
-    parser.add_argument('--num-val', type=positive, default=64, help='held-back images')
+    parser.add_argument('--num-val', type=positive, default=500, help='held-back images')
     parser.add_argument(
         '--seed', type=not_negative, default=0, help='of the set and of the training'
     )

@@ -6,14 +6,14 @@ python tools/make_synthetic.py data/synthetic_coco --labels pose_labels.npz --nu
 
 import argparse
 
-from directpose.arguments import not_negative, positive
+from directpose.arguments import not_negative, positive, share
 from directpose.datasets.synthetic import (
     LONG_SIDE,
     SCENES,
     make_coco_layout_set,
     make_synthetic_set,
 )
-from directpose.errors import exit_on_input_error
+from directpose.errors import InputError, exit_on_input_error
 
 
 def parse_args(argv=None):
@@ -38,6 +38,12 @@ def parse_args(argv=None):
         'drawn instead of scenes of our own',
     )
     parser.add_argument(
+        '--unlabelled',
+        type=share,
+        default=0.0,
+        help='share of the training people without labelled keypoints, not with --labels',
+    )
+    parser.add_argument(
         '--long-side',
         type=positive,
         default=LONG_SIDE,
@@ -56,10 +62,12 @@ def main(argv=None):
         seed=args.seed,
         workers=args.workers,
     )
+    if args.labels and args.unlabelled:
+        raise InputError('--unlabelled is for scenes of our own, not for --labels')
     if args.labels:
         make_coco_layout_set(**common, labels=args.labels, long_side=args.long_side)
     else:
-        make_synthetic_set(**common, scenes=args.scenes)
+        make_synthetic_set(**common, scenes=args.scenes, unlabelled=args.unlabelled)
     print(f'{args.num_train} training and {args.num_val} held-back images are in {args.out}')
 
 

@@ -193,11 +193,12 @@ def facts_of(cfg: Config) -> dict:
     """
     pipeline, preprocessor = cfg.test_dataloader.dataset.pipeline, cfg.model.data_preprocessor
     kinds = [step['type'] for step in pipeline]
-    if kinds != ['LoadImage', 'ResizeKeepRatio', 'PackPoseInputs'] or 'tta_model' in cfg:
+    loads = kinds[0] in ('LoadImageFile', 'LoadImage')
+    if not loads or kinds[1:] != ['ResizeKeepRatio', 'PackPoseInputs'] or 'tta_model' in cfg:
         raise InputError(
             f'{cfg.filename} prepares images by {", ".join(kinds)}'
             f'{" and tests several forms of each" * ("tta_model" in cfg)}; the export is for '
-            'LoadImage, ResizeKeepRatio, PackPoseInputs'
+            'LoadImageFile, ResizeKeepRatio, PackPoseInputs'
         )
     if preprocessor.get('pad_size_divisor', 1) != DIVISOR:
         raise InputError(f'{cfg.filename}: the export is for data_preprocessor.pad_size_divisor 32')

@@ -218,6 +218,7 @@ def make_synthetic_set(
     seed: int = 0,
     workers: int | None = None,
     scenes: str = 'plain',
+    unlabelled: float = 0.0,
 ) -> None:
     """Write a set of people in poses and places of our own.
 
@@ -226,6 +227,7 @@ def make_synthetic_set(
         num_train, num_val: images of the two splits; the last ``num_val`` are held back.
         seed: the same seed gives the same bytes.
         scenes: a name in ``SCENES``.
+        unlabelled: share of the training people who have a box and no labelled keypoint.
 
     Raises:
         InputError: the folder exists or cannot be made.
@@ -235,7 +237,8 @@ def make_synthetic_set(
         for number in range(1, num_train + num_val + 1)
     ]
     about = f'synthetic people, {scenes} scenes, seed {seed}'
-    write_set(out, dict(train=jobs[:num_train], val=jobs[num_train:]), about, workers)
+    splits = dict(train=jobs[:num_train], val=jobs[num_train:])
+    write_set(out, splits, about, workers, unlabelled)
 
 
 def make_coco_layout_set(
@@ -279,7 +282,11 @@ def check_absent(out: str) -> None:
 
 
 def write_set(
-    out: str, splits: dict[str, list[tuple[int, Callable]]], about: str, workers: int | None
+    out: str,
+    splits: dict[str, list[tuple[int, Callable]]],
+    about: str,
+    workers: int | None,
+    unlabelled: float = 0.0,
 ) -> None:
     """Write ``OUT/images/*.jpg`` and ``OUT/annotations/SPLIT.json``, whole or not at all.
 
@@ -288,6 +295,7 @@ def write_set(
         splits: of each split, the numbers of the images and the functions that make them.
         about: description of the set.
         workers: processes; all cores by default. The bytes do not depend on it.
+        unlabelled: share of the people of the split ``'train'`` whose labels are removed.
 
     Raises:
         InputError: the folder exists or cannot be made.
@@ -308,8 +316,17 @@ def write_set(
         records = iter(list(tqdm(made, total=len(jobs), desc='synthetic images')))
     for name, split in splits.items():
         of_split = list(itertools.islice(records, len(split)))
+        if name == 'train':
+            remove_labels([a for _, found in of_split for a in found], unlabelled)
         write_annotations(of_split, partial / f'annotations/{name}.json', about)
     os.replace(partial, out)
+
+
+def remove_labels(annotations: list[dict], share: float) -> None:
+    """Make the keypoints of a share of the people unlabelled; their boxes and areas stay."""
+    count = round(share * len(annotations))
+    for number in np.random.default_rng(0).choice(len(annotations), count, replace=False):
+        annotations[number].update(keypoints=[0] * 3 * len(KEYPOINTS), num_keypoints=0)
 
 
 def write_annotations(records: list[tuple], path: Path, about: str) -> None:

@@ -1,0 +1,9 @@
+_base_ = ['./directpose_r50_fpn_8xb2-25e_coco-800x1333.py']
+
+# Nothing is learnt about who is in the box of somebody without labelled keypoints, or of a crowd.
+# The paper takes these people for background.
+train_pipeline = __import__('directpose').override_by_type(
+    _base_.train_pipeline,
+    PseudoBoxes=dict(type='PseudoBoxesOfLabelled'),
+    FilterAnnotations=dict(by_kpt=False))
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

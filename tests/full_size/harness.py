@@ -1,0 +1,132 @@
+"""Every config of ``configs/`` on every path, with its own depth, levels and pipeline.
+
+Inputs are small. So are the widths, unless DIRECTPOSE_FULL_WIDTH is set (``make full-size``).
+"""
+
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+from commands import ROOT
+from directpose.skeleton import read_skeleton
+from mmengine.config import Config
+
+CONFIGS = sorted(p for p in (ROOT / 'configs').glob('*/*.py') if '_base_' not in p.parts)
+# What is not taken through, and why.
+LEFT_OUT = {
+    'yoloxpose_nano_1xb4-5e_synthetic-288x288': "a model of mmpose's: its own tools run it",
+}
+FULL_WIDTH = bool(os.environ.get('DIRECTPOSE_FULL_WIDTH'))
+WIDTH = 32  # channels of the feature maps, in place of 256
+SIZES = dict(
+    RandomScaleCrop=dict(short_side=(112, 128), long_side=176, crop_size=(144, 144)),
+    ResizeKeepRatio=dict(short_side=128, long_side=176),
+    ResizePixelAreas=dict(short_side=128, long_side=176),
+    ResizeTorchvision=dict(short_side=128, long_side=176),
+    MultiScaleFlip=dict(short_sides=[96, 128]),
+)
+
+
+def configs(folder: str) -> list[Path]:
+    """The configs of a folder that are taken through."""
+    return [p for p in CONFIGS if p.parent.name == folder and p.stem not in LEFT_OUT]
+
+
+def narrow(model: dict) -> None:
+    """Make a model an eighth as wide; its depth and its levels stay."""
+    if model.backbone.get('base_channels', 64) < 64:
+        return  # a small model already
+    model.backbone.update(base_channels=8, stem_channels=8)
+    model.neck.update(in_channels=[32, 64, 128, 256], out_channels=WIDTH)
+    if 'rpn_head' in model:
+        model.rpn_head.update(in_channels=WIDTH, feat_channels=WIDTH)
+        head = model.roi_head
+        head.bbox_roi_extractor.out_channels = head.keypoint_roi_extractor.out_channels = WIDTH
+        head.bbox_head.update(in_channels=WIDTH, fc_out_channels=2 * WIDTH)
+        head.keypoint_head.update(in_channels=WIDTH, conv_channels=2 * WIDTH)
+        return
+    model.bbox_head.update(in_channels=WIDTH, feat_channels=WIDTH, num_norm_groups=8)
+    predictor = model.bbox_head.kpt_predictor
+    if predictor.type == 'mmdet.KeypointConv':
+        predictor.in_channels = WIDTH
+    else:
+        predictor.group_channels = WIDTH if 'Shared' in predictor.type else 8
+    if model.get('heatmap_head'):
+        model.heatmap_head.update(in_channels=WIDTH, feat_channels=16, num_norm_groups=8)
+
+
+def write_data(folder: Path, skeleton: dict, num_classes: int) -> None:
+    """Two images of noise with two people each, whose keypoints are spread over their boxes."""
+    rng = np.random.default_rng(0)
+    (folder / 'images').mkdir(parents=True)
+    coco = dict(images=[], annotations=[], categories=[])
+    for label in range(1, num_classes + 1):
+        coco['categories'].append(dict(id=label, name=f'class {label}'))
+    for image_id in (1, 2):
+        name, (height, width) = f'{image_id:06d}.jpg', (240, 320)
+        noise = rng.integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / 'images' / name), cv2.resize(noise, (width, height)))
+        coco['images'].append(
+            dict(id=image_id, file_name=name, width=width, height=height, crowdIndex=0.5)
+        )
+        for number in range(2):
+            box = np.array([20 + 150 * number, 40, 100, 150])
+            places = box[:2] + box[2:] * rng.random((skeleton['num_keypoints'], 2))
+            visible = np.full((len(places), 1), 2)
+            coco['annotations'].append(
+                dict(
+                    id=2 * image_id + number,
+                    image_id=image_id,
+                    category_id=1 + number % num_classes,
+                    bbox=box.tolist(),
+                    area=float(box[2:].prod()),
+                    iscrowd=0,
+                    keypoints=np.hstack((places, visible)).round(1).flatten().tolist(),
+                    num_keypoints=len(places),
+                )
+            )
+    (folder / 'people.json').write_text(json.dumps(coco))
+
+
+def prepare(path: Path, folder: Path) -> Path:
+    """A config with small inputs and data of its own in a folder; its path."""
+    cfg = Config.fromfile(path)
+    cfg.model.backbone.init_cfg = None
+    if not FULL_WIDTH:
+        narrow(cfg.model)
+    two_stages = 'roi_head' in cfg.model
+    head = cfg.model.roi_head.bbox_head if two_stages else cfg.model.bbox_head
+    # Random weights are sure of nobody.
+    test_cfg = cfg.model.test_cfg.rcnn if two_stages else cfg.model.test_cfg
+    test_cfg.update(score_thr=0.0, max_per_img=20)
+    write_data(folder, read_skeleton(cfg.model.metainfo), head.get('num_classes', 1))
+    annotations = str(folder / 'people.json')
+    for split in ('train', 'val', 'test'):
+        loader = cfg[f'{split}_dataloader']
+        loader.update(batch_size=2 if split == 'train' else 1, num_workers=0)
+        loader.persistent_workers = False
+        images = dict(img='images/')
+        loader.dataset.update(data_root=str(folder), ann_file='people.json', data_prefix=images)
+        shrink(loader.dataset.pipeline)
+        evaluators = cfg.get(f'{split}_evaluator') or []
+        for evaluator in evaluators if isinstance(evaluators, list) else [evaluators]:
+            evaluator.ann_file = annotations
+    shrink(cfg.get('tta_pipeline', []))
+    by_epoch = 'max_epochs' in cfg.train_cfg
+    cfg.train_cfg.update({'max_epochs' if by_epoch else 'max_iters': 1, 'val_interval': 1})
+    cfg.default_hooks.checkpoint.interval = cfg.default_hooks.logger.interval = 1
+    cfg.dump(folder / f'{path.stem}.py')
+    return folder / f'{path.stem}.py'
+
+
+def shrink(pipeline: list[dict]) -> None:
+    """Give the steps of a pipeline small sizes."""
+    for step in pipeline:
+        step.update(SIZES.get(step['type'], {}))
+
+
+def last_checkpoint(work_dir: Path) -> str:
+    """The checkpoint that a training has written last."""
+    return (work_dir / 'last_checkpoint').read_text().strip()
