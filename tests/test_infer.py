@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from commands import CONFIG, ROOT, call
 from directpose.errors import INCOMPLETE
+from directpose.inference import find_inputs
 
 
 def read(folder):
@@ -91,6 +92,49 @@ def test_images_that_are_all_broken_are_no_stop(infer, tmp_path):
     (tmp_path / 'list.txt').write_text('\n'.join(map(str, lines)))
     assert infer('out', '--part', 2, images=tmp_path / 'list.txt').returncode == INCOMPLETE
     assert all('error' in record for record in read(tmp_path / 'out').values())
+
+
+def test_what_could_not_be_read_is_counted(infer, capfd):
+    for _ in range(2):  # the second time, all parts are there
+        assert infer('out', '--part', 4).returncode == INCOMPLETE
+        assert '2 of 12 images could not be read' in capfd.readouterr().err
+
+
+def test_folders_with_subfolders_and_other_pictures(infer, tmp_path, capfd):
+    """As tools/demo.py finds them; what OpenCV does not read is told."""
+    images = tmp_path / 'images'
+    for image in sorted(images.iterdir())[4:]:
+        image.unlink()
+    (images / 'sub').mkdir()
+    shutil.copy(sorted(images.iterdir())[1], images / 'sub/again.JPG')
+    for name in ('a.gif', 'sub/b.HEIC', 'c.txt'):
+        (images / name).write_bytes(b'no image')
+    infer('out')
+    assert len(read(tmp_path / 'out')) == 5
+    assert 'images: 2 files are passed over (.gif, .heic)' in capfd.readouterr().err
+    found = find_inputs([str(images)])
+    assert len(found) == 5 and str(images / 'sub/again.JPG') in found
+
+
+def test_with_test_time_augmentation(trained, synthetic_set, tmp_path):
+    config = tmp_path / 'ms.py'
+    config.write_text(
+        f"_base_ = '{ROOT / CONFIG}'\n"
+        "steps = {step['type']: step for step in _base_.val_pipeline}\n"
+        "resize, pack = dict(type='ResizeKeepRatio'), steps['PackPoseInputs']\n"
+        "flip = dict(type='MultiScaleFlip', short_sides=[192], resize=resize, pack=pack)\n"
+        "tta_pipeline = [steps['LoadImageFile'], flip]\n"
+        "tta_model = dict(type='mmdet.PoseTTAModel')\n"
+        'del steps, resize, pack, flip\n'
+    )
+    done = call(
+        *('infer', config, trained / 'epoch_1.pth', synthetic_set / 'images'),
+        *('--out', tmp_path / 'out', '--workers', 0, '--batch', 3, '--score-thr', 0.0),
+        *('--cfg-options', 'model.test_cfg.score_thr=0.0'),
+    )
+    assert done.returncode == 0, done.stderr
+    records = read(tmp_path / 'out').values()
+    assert len(records) == 12 and all(record['people'] for record in records)
 
 
 def fail_for(folder, real=open):

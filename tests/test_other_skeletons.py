@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from commands import ROOT, python, run
+from directpose.annotations import check_category
 from directpose.checks import check_config
 from directpose.errors import InputError
 from directpose.skeleton import read_skeleton
@@ -63,7 +64,7 @@ def case(request, tmp_path):
         loader = config[f'{split}_dataloader']
         loader.update(num_workers=0, persistent_workers=False)
         if name == 'ochuman':  # has no training split
-            loader.dataset.type = 'OCHumanDataset'
+            loader.dataset.metainfo = config.val_dataloader.dataset.metainfo
         loader.dataset.update(
             data_root=f'{folder}/', ann_file='annotations.json', data_prefix=dict(img=images)
         )
@@ -238,3 +239,41 @@ def test_groups_and_flips_of_the_doc(kites):
     assert model.bbox_head.kpt_predictor.keypoint_group.tolist() == [0, 0, 0, 1, 2]
     dataset = DATASETS.build({**config.val_dataloader.dataset, 'lazy_init': True})
     assert dataset.metainfo['flip_indices'] == [0, 2, 1, 3, 4]
+
+
+# As AP-10K's own files spell them
+AP10K_KEYPOINTS = [
+    'left_eye',
+    'right_eye',
+    'nose',
+    'neck',
+    'root_of_tail',
+    'left_shoulder',
+    'left_elbow',
+    'left_front_paw',
+    'right_shoulder',
+    'right_elbow',
+    'right_front_paw',
+    'left_hip',
+    'left_knee',
+    'left_back_paw',
+    'right_hip',
+    'right_knee',
+    'right_back_paw',
+]
+
+
+def test_other_keypoints_of_the_same_number():
+    """COCO's people and AP-10K's animals have 17 keypoints each."""
+    animals, humans = (
+        read_skeleton(dict(from_file=f'configs/_base_/datasets/{name}.py'))
+        for name in ('ap10k', 'coco')
+    )
+    coco_keypoints = list(humans['keypoint_id2name'].values())
+    check_category('x.json', 0, dict(id=1, keypoints=AP10K_KEYPOINTS), animals)
+    check_category('x.json', 0, dict(id=1, keypoints=coco_keypoints), humans)
+    words = r'x.json: keypoint 0 of category 1 is nose, .* is L_Eye, and nose is keypoint 2'
+    with pytest.raises(InputError, match=words):
+        check_category('x.json', 0, dict(id=1, keypoints=coco_keypoints), animals)
+    with pytest.raises(InputError, match='give the metainfo of these data'):
+        check_category('x.json', 0, dict(id=1, keypoints=AP10K_KEYPOINTS), humans)

@@ -159,11 +159,12 @@ def detect(model: nn.Module, image: np.ndarray, score_thr: float) -> PoseDataSam
 
 
 def build_visualizer(model: nn.Module) -> PoseLocalVisualizer:
-    """The visualizer of the model's config, for its skeleton."""
-    cfg = {**model.cfg.visualizer, 'vis_backends': None, 'name': 'directpose'}
+    """A visualizer of its own, as the model's config has it, for the model's skeleton."""
+    cfg = {k: v for k, v in model.cfg.visualizer.items() if k not in ('vis_backends', '_scope_')}
     if cfg['type'] == 'PeopleVisualizer':
         cfg['score_thr'] = 0.0  # who is to be drawn is chosen before
-    visualizer = VISUALIZERS.build(cfg)
+    # The registry would give the same instance to all who ask.
+    visualizer = VISUALIZERS.get(cfg.pop('type'))(**cfg)
     visualizer.set_dataset_meta(model.dataset_meta, skeleton_style='mmpose')
     return visualizer
 
