@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 OUT    ?= work_dirs/demo
 # Two processes of one thread each; the tests of a file stay together, as they share trainings.
-PYTEST = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(1)/bin/python -m pytest -n 2 --dist loadfile
+PYTEST = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(1)/bin/python -m pytest -n 2 --dist loadfile -m 'not slow'
 
 # Poses and places of COCO's people for `make ablation`; without them, scenes of our own
 DIRECTPOSE_SHARED ?= ../shared
@@ -15,7 +15,7 @@ ABLATION := -naive -ungrouped -grouped -separate -finer
 CONFIGS  ?= $(ABLATION:%=configs/directpose/directpose_tiny%_1xb4-4e_synthetic-coco-256x320.py) \
 	configs/directpose/directpose_tiny_1xb4-4e_synthetic-coco-256x320.py
 
-.PHONY: help env test lint demo ablation reliability test-forks clean
+.PHONY: help env test full-size lint demo ablation reliability test-forks clean
 
 help:
 	@echo "make demo   train, test and draw a small DirectPose on synthetic people (about 15 min)"
@@ -23,6 +23,7 @@ help:
 	@echo "                goes on where it stopped; single runs: CONFIGS=… SEEDS=…)"
 	@echo "make reliability   kill a training at many moments, feed broken files (about 15 min)"
 	@echo "make test   lint and run the test suite"
+	@echo "make full-size   every config on every path at its own width, and all exports (an hour)"
 	@echo "make test-forks   the same with the community forks of OpenMMLab"
 	@echo "make lint   ruff"
 	@echo "make env    only build $(VENV)"
@@ -39,6 +40,10 @@ lint: env
 
 test: lint
 	@$(call PYTEST,$(VENV))
+
+# make test does the same with an eighth of the channels, and exports the paper's model only.
+full-size: env
+	@DIRECTPOSE_FULL_WIDTH=1 $(BIN)/python -m pytest -m full_size tests/full_size
 
 demo: env
 	@$(BIN)/python tools/demo_synthetic.py --out $(OUT)
