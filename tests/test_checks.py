@@ -200,7 +200,7 @@ def test_a_set_without_labelled_keypoints(config, synthetic_set, tmp_path):
         person['keypoints'] = [0] * 51
     (tmp_path / 'none.json').write_text(json.dumps(coco))
     config.train_dataloader.dataset.ann_file = str(tmp_path / 'none.json')
-    with pytest.raises(InputError, match='no keypoint is labelled in the data of train_dataloader'):
+    with pytest.raises(InputError, match='but crowds is labelled in the data of train_dataloader'):
         check_config(config, ('train', 'val'))
 
 

@@ -43,14 +43,16 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
         if files not in has_labels:
             coco = check_annotations(dataset.ann_file, dataset.metainfo, count_classes(cfg.model))
             check_images(image_paths(dataset, coco['images']))
-            has_labels[files] = any(any(a['keypoints'][2::3]) for a in coco['annotations'])
+            has_labels[files] = any(
+                any(a['keypoints'][2::3]) and not a.get('iscrowd') for a in coco['annotations']
+            )
         labelled[split] |= has_labels[files]
         check_evaluators(cfg, dataset, split)
     unlabelled = [split for split, found in labelled.items() if not found]
     if unlabelled:
         raise InputError(
-            f'{cfg.filename}: no keypoint is labelled in the data of {unlabelled[0]}_dataloader; '
-            'give it annotations with keypoints'
+            f'{cfg.filename}: no keypoint of anybody but crowds is labelled in the data of '
+            f'{unlabelled[0]}_dataloader; give it annotations with keypoints'
         )
 
 

@@ -61,8 +61,10 @@ def dataset_of(ann_file, **options):
     return DATASETS.build(dict(type='CocoKeypointDataset', ann_file=ann_file, **options))
 
 
-def test_images_without_labels_are_not_trained_on(ann_file):
+def test_images_without_labels_are_not_trained_on(ann_file, caplog, capfd):
     kept = dataset_of(ann_file)
+    said = caplog.text + ''.join(capfd.readouterr())
+    assert '3 of 6 images with annotations are left out' in said
     assert [kept.get_data_info(i)['img_id'] for i in range(len(kept))] == [1, 2, 7]
     tested = dataset_of(ann_file, test_mode=True)
     assert sorted(tested.get_data_info(i)['img_id'] for i in range(len(tested))) == list(

@@ -1,6 +1,7 @@
 """COCO-style keypoint data, as the reference programs read them."""
 
 import numpy as np
+from mmengine.logging import print_log
 from mmpose.datasets import CocoDataset
 from mmpose.registry import DATASETS
 
@@ -35,7 +36,15 @@ class CocoKeypointDataset(CocoDataset):
         """The images to use: mmengine's way to choose among those that were loaded."""
         if self.test_mode:
             return self.data_list
-        return [image for image in self.data_list if has_labels(image)]
+        kept = [image for image in self.data_list if has_labels(image)]
+        left_out = len(self.data_list) - len(kept)
+        if left_out:
+            print_log(
+                f'{self.ann_file}: {left_out} of {len(self.data_list)} images with annotations are '
+                'left out of the training, as nobody in them has a labelled keypoint',
+                'current',
+            )
+        return kept
 
 
 def has_labels(image: dict) -> bool:
