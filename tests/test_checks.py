@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from commands import CONFIG, ROOT
+from commands import CONFIG, ROOT, call
 from directpose.annotations import check_annotations
 from directpose.checkpoint import check_checkpoint
 from directpose.checks import (
@@ -347,3 +347,12 @@ def test_a_value_that_a_class_refuses(config, key, value, words):
         check_config(config, ('train',))
     message = str(error.value)
     assert CONFIG in message and '\n' not in message and len(message) < 600
+
+
+@pytest.mark.parametrize('tool', ['train', 'test', 'demo', 'infer', 'export_onnx'])
+def test_options_that_do_not_fit(tool, tmp_path):
+    arguments = dict(train=[], test=['x.pth'], export_onnx=['x.pth', tmp_path / 'x.onnx'])
+    given = arguments.get(tool, ['x.pth', ROOT / 'docs/demo.jpg', '--out', tmp_path / 'out'])
+    done = call(tool, ROOT / CONFIG, *given, '--cfg-options', 'model.backbone.init_cfg.type=x')
+    assert done.returncode == 1
+    assert done.stderr.startswith('error: --cfg-options do not fit the config: init_cfg')

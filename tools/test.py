@@ -18,6 +18,7 @@ from directpose.checks import (
     check_work_dir,
     count_classes,
     read_config,
+    refusing_options,
 )
 from directpose.errors import InputError, exit_on_input_error
 from directpose.files import write_json
@@ -75,7 +76,9 @@ def main():
     args = tool.parse_args()
     if args.out and not args.out.endswith('.json'):
         raise InputError(f'--out {args.out}: it will be JSON, so give a name that ends in .json')
-    cfg = tool.merge_args(read_config(args.config), args)
+    cfg = read_config(args.config)
+    with refusing_options():
+        cfg = tool.merge_args(cfg, args)
     cfg.work_dir = osp.abspath(cfg.work_dir)  # mmpose's hooks join relative ones twice
     start_processes(cfg)
     if submit is None:

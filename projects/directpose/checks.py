@@ -1,5 +1,6 @@
 """Checks of what a user gives, made before any work is done."""
 
+import contextlib
 import os
 import os.path as osp
 import tempfile
@@ -107,6 +108,19 @@ def read_config(path: str) -> Config:
         raise InputError(f'cannot read the config {path} ({error}); check the path') from error
     except (SyntaxError, ConfigParsingError) as error:
         raise InputError(f'{path} is no config that mmengine can read ({error})') from error
+
+
+@contextlib.contextmanager
+def refusing_options() -> Iterator[None]:
+    """Merge the ``--cfg-options`` of a command line into a config.
+
+    Raises:
+        InputError: they do not fit it, for example a field of a list.
+    """
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise InputError(f'--cfg-options do not fit the config: {error}') from error
 
 
 def count_classes(model_cfg: dict) -> int:

@@ -20,7 +20,7 @@ from torch import nn
 
 from .building import build_model
 from .checkpoint import check_checkpoint
-from .checks import read_config
+from .checks import read_config, refusing_options
 from .errors import InputError
 from .image_files import image_problem, telling_failures
 from .optimize import optimize_for_inference
@@ -79,7 +79,8 @@ def load_model(config: str, checkpoint: str, device: str, options: dict | None =
         InputError: the checkpoint is of another model or skeleton.
     """
     cfg = read_config(config)
-    cfg.merge_from_dict(options or {})
+    with refusing_options():
+        cfg.merge_from_dict(options or {})
     model = load_trained(cfg, checkpoint, device)
     optimize_for_inference(model)
     return with_augmentation(model) if cfg.get('tta_model') else model
