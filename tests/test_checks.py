@@ -352,7 +352,7 @@ def test_a_value_that_a_class_refuses(config, key, value, words):
 @pytest.mark.parametrize('tool', ['train', 'test', 'demo', 'infer', 'export_onnx'])
 def test_options_that_do_not_fit(tool, tmp_path):
     arguments = dict(train=[], test=['x.pth'], export_onnx=['x.pth', tmp_path / 'x.onnx'])
-    given = arguments.get(tool, ['x.pth', ROOT / 'docs/demo.jpg', '--out', tmp_path / 'out'])
+    given = arguments.get(tool, ['x.pth', ROOT / 'docs', '--out', tmp_path / 'out'])
     done = call(tool, ROOT / CONFIG, *given, '--cfg-options', 'model.backbone.init_cfg.type=x')
     assert done.returncode == 1
     assert done.stderr.startswith('error: --cfg-options do not fit the config: init_cfg')
