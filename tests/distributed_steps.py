@@ -113,8 +113,11 @@ def main(out):
         images, samples = make_batch(name)
         results[name] = step(model, images[mine], samples[mine])
     model = DistributedDataParallel(build_keypoint_rcnn())
-    images, samples = make_batch('one_process_without_people')
-    results['keypoint_rcnn'] = step(model, images[mine], samples[mine])
+    for name, batch in dict(
+        keypoint_rcnn='one_process_without_people', keypoint_rcnn_nobody='nobody'
+    ).items():
+        images, samples = make_batch(batch)
+        results[name] = step(model, images[mine], samples[mine])
     torch.save(results, Path(out) / f'{rank}.pt')
     torch.distributed.destroy_process_group()
 

@@ -14,7 +14,7 @@ def test_no_network(monkeypatch, tmp_path, synthetic_set):
     monkeypatch.setenv('TORCH_HOME', str(tmp_path))
     address = 'http://127.0.0.1:9/resnet50-0676ba61.pth'
     place = tmp_path / 'hub/checkpoints/resnet50-0676ba61.pth'
-    with pytest.raises(InputError, match='download it elsewhere and save it as') as error:
+    with pytest.raises(InputError, match='put the file there by hand') as error:
         CheckpointLoader.load_checkpoint(address)
     assert address in str(error.value) and str(place) in str(error.value)
     pretrained = dict(_delete_=True, type='Pretrained', checkpoint=address)
@@ -35,7 +35,7 @@ def test_no_gpu(tool, trained, synthetic_set, tmp_path):
     options = ('--out', tmp_path / 'out', '--device', 'cuda:0')
     done = call(tool, CONFIG, trained / 'epoch_1.pth', images, *options)
     assert done.returncode == 1 and 'error: --device cuda:0 cannot be used' in done.stderr
-    with pytest.raises(InputError, match='there is cpu'):
+    with pytest.raises(InputError, match='available: cpu'):
         check_device('cuda:0')
     with pytest.raises(InputError, match='--device gpu cannot be used'):
         check_device('gpu')

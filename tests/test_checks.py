@@ -19,7 +19,7 @@ from directpose.checks import (
     check_work_dir,
     read_config,
 )
-from directpose.errors import InputError, StorageError
+from directpose.errors import InputError, StorageError, sentence_of
 from directpose.image_files import check_images, image_problem
 from directpose.skeleton import read_skeleton
 from mmengine.config import Config
@@ -200,7 +200,7 @@ def test_a_set_without_labelled_keypoints(config, synthetic_set, tmp_path):
         person['keypoints'] = [0] * 51
     (tmp_path / 'none.json').write_text(json.dumps(coco))
     config.train_dataloader.dataset.ann_file = str(tmp_path / 'none.json')
-    with pytest.raises(InputError, match='but crowds is labelled in the data of train_dataloader'):
+    with pytest.raises(InputError, match='nobody, crowds aside, has a labelled keypoint in'):
         check_config(config, ('train', 'val'))
 
 
@@ -331,7 +331,7 @@ def test_parts_of_a_config(change, words):
         (
             'train_dataloader.dataset.data_mode',
             'x',
-            'train_dataloader.dataset cannot be built: CocoKeypointDataset: ValueError ',
+            "CocoKeypointDataset: data_mode is 'x', not 'bottomup'",
         ),
         (
             'train_dataloader.dataset.pipeline',
@@ -356,3 +356,27 @@ def test_options_that_do_not_fit(tool, tmp_path):
     done = call(tool, ROOT / CONFIG, *given, '--cfg-options', 'model.backbone.init_cfg.type=x')
     assert done.returncode == 1
     assert done.stderr.startswith('error: --cfg-options do not fit the config: init_cfg')
+
+
+def test_pipelines_and_samplers_that_do_not_fit(config):
+    loader = config.train_dataloader
+    steps = {step['type']: step for step in loader.dataset.pipeline}
+    old = [*steps.values()]
+    old.append(old.pop(old.index(steps['PseudoBoxes'])))
+    loader.dataset.pipeline = old
+    with pytest.raises(InputError, match='PseudoBoxes must stand before RandomFlip'):
+        check_config(config, ('train',))
+    loader.dataset.pipeline = [*steps.values()]
+    loader.batch_sampler = dict(type='mmdet.AspectRatioBatchSampler')
+    check_config(config, ('train',))
+    loader.dataset.type = 'CocoDataset'
+    with pytest.raises(InputError, match='needs the sizes of images, which CocoDataset does not'):
+        check_config(config, ('train',))
+
+
+def test_the_sentence_of_a_process_of_the_loader():
+    error = InputError('x.jpg is empty; restore it')
+    text = 'Caught InputError in DataLoader worker process 0.\nOriginal Traceback (most recent'
+    text += f' call last):\n  File "x.py"\ndirectpose.errors.InputError: {error}\n'
+    assert sentence_of(InputError(text)) == str(error)
+    assert sentence_of(error) == str(error)

@@ -277,3 +277,12 @@ def test_other_keypoints_of_the_same_number():
         check_category('x.json', 0, dict(id=1, keypoints=coco_keypoints), animals)
     with pytest.raises(InputError, match='give the metainfo of these data'):
         check_category('x.json', 0, dict(id=1, keypoints=AP10K_KEYPOINTS), humans)
+
+
+def test_names_of_keypoints_in_any_script():
+    for names in (['鼻', '左眼', '右眼'], ['olho_é', 'olho_ã', 'b'], ['b', 'back', 'l']):
+        skeleton = dict(dataset_name='x', keypoint_id2name=dict(enumerate(names)))
+        check_category('x.json', 0, dict(id=1, keypoints=names), skeleton)
+    with pytest.raises(InputError, match='keypoint 0 of category 1 is 左眼'):
+        skeleton = dict(dataset_name='x', keypoint_id2name=dict(enumerate(['鼻', '左眼'])))
+        check_category('x.json', 0, dict(id=1, keypoints=['左眼', '鼻']), skeleton)

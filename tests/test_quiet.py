@@ -2,10 +2,10 @@
 
 import logging
 import os
-import subprocess
+import re
 import sys
 
-from commands import CONFIG, ROOT, data_options, run
+from commands import CONFIG, data_options, run
 from directpose.quiet import shorten_console
 
 
@@ -39,5 +39,7 @@ def test_what_matters_is_still_said(caplog):
 def test_the_demo_says_what_it_found(trained, synthetic_set, tmp_path):
     command = [sys.executable, 'tools/demo.py', CONFIG, trained / 'epoch_1.pth']
     command += [synthetic_set / 'images/000001.jpg', '--out', tmp_path]
-    done = subprocess.run([str(c) for c in command], cwd=ROOT, capture_output=True, text=True)
+    environment = {k: v for k, v in os.environ.items() if k != 'PYTHONWARNINGS'}
+    done = run(*command, env=environment)
     assert done.returncode == 0 and 'Warning' not in done.stderr, done.stderr
+    assert re.search(r'^\d+ people in 1 images; pictures and', done.stdout, re.MULTILINE)

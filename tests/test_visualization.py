@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from commands import CONFIG
 from directpose.hooks.bad_cases import BadCaseHook
-from directpose.inference import build_visualizer, draw
+from directpose.inference import build_visualizer, draw, draw_tracked
 from directpose.visualization import PeopleVisualizer, confident
 from mmengine.structures import InstanceData
 from mmpose.apis import init_model
@@ -75,8 +75,12 @@ def test_keypoints_of_low_scores_are_not_drawn(visualizer):
 def test_visualizers_of_the_demo(root):
     """--score-thr decides who is drawn, and the colours of a video are not those of a picture."""
     model = init_model(str(root / CONFIG), device='cpu')
-    one, other = build_visualizer(model), build_visualizer(model)
-    assert one is not other and one.score_thr == 0
+    pictures, video = build_visualizer(model), build_visualizer(model)
+    assert pictures.score_thr == 0
+    colors = np.array(pictures.kpt_color)
+    draw_tracked(video, np.zeros((240, 320, 3), np.uint8), sample_with([0.9], (240, 320)), 0.3, [0])
+    assert np.array_equal(pictures.kpt_color, colors)
+    assert not np.array_equal(video.kpt_color, colors)
 
 
 def test_a_bad_case_with_many_people_has_a_short_name(tmp_path, visualizer):

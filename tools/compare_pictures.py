@@ -68,7 +68,7 @@ def draw_row(visualizer, path: Path, columns: list[list[dict]]) -> list[np.ndarr
     for records in columns:
         shown = mmcv.bgr2rgb(image)
         if records:
-            # all but the keypoints of the ground truth that are not labelled
+            # every keypoint but those of the ground truth without a label, which score 0
             shown = draw(visualizer, shown, as_sample(records), kpt_thr=1e-9)
         pictures.append(mmcv.rgb2bgr(shown))
     return pictures

@@ -11,7 +11,7 @@ network-input pixels.
 import argparse
 import os.path as osp
 
-from directpose.checks import check_work_dir, read_config, refusing_options
+from directpose.checks import check_work_dir, merge_options, read_config
 from directpose.errors import exit_on_input_error
 from directpose.export import export_onnx, facts_of
 from directpose.inference import load_trained
@@ -39,8 +39,7 @@ def main(argv=None):
     args = parse_args(argv)
     check_work_dir(osp.dirname(osp.abspath(args.out)), 'OUT')
     cfg = read_config(args.config)
-    with refusing_options():
-        cfg.merge_from_dict(args.cfg_options or {})
+    merge_options(cfg, args.cfg_options)
     facts = facts_of(cfg) | dict(with_nms=not args.no_nms)
     model = load_trained(cfg, args.checkpoint, 'cpu')
     export_onnx(model, args.out, not args.no_nms, facts)

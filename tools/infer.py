@@ -190,8 +190,8 @@ def check_same_job(args: argparse.Namespace, config: str, images: list[str], fol
 def errors_of(part: Path) -> Iterator[str]:
     """What is wrong with the images of a part that could not be read."""
     with part.open(encoding='utf-8') as lines:
-        for record in map(json.loads, lines):
-            if 'error' in record:
+        for line in lines:
+            if '"error": ' in line and 'error' in (record := json.loads(line)):
                 yield record['error']
 
 
@@ -242,10 +242,12 @@ def main(argv=None):
         write_text(''.join(json.dumps(record) + '\n' for record in records), name)
     progress.close()
     print(f'{len(images)} images in {len(parts)} parts are in {folder}{os.sep}')
-    broken = list(itertools.chain.from_iterable(map(errors_of, names)))
-    if broken:
+    errors = itertools.chain.from_iterable(map(errors_of, names))
+    first = next(errors, None)
+    if first is not None:
+        count = 1 + sum(1 for _ in errors)
         print(
-            f'{len(broken)} of {len(images)} images could not be read, the first: {broken[0]}',
+            f'{count} of {len(images)} images could not be read, the first: {first}',
             file=sys.stderr,
         )
         sys.exit(INCOMPLETE)

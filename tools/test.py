@@ -17,8 +17,8 @@ from directpose.checks import (
     check_skeleton,
     check_work_dir,
     count_classes,
+    merge_options,
     read_config,
-    refusing_options,
 )
 from directpose.errors import InputError, exit_on_input_error
 from directpose.files import write_json
@@ -76,9 +76,9 @@ def main():
     args = tool.parse_args()
     if args.out and not args.out.endswith('.json'):
         raise InputError(f'--out {args.out}: it will be JSON, so give a name that ends in .json')
-    cfg = read_config(args.config)
-    with refusing_options():
-        cfg = tool.merge_args(cfg, args)
+    options, args.cfg_options = args.cfg_options, None
+    cfg = tool.merge_args(read_config(args.config), args)
+    merge_options(cfg, options)
     cfg.work_dir = osp.abspath(cfg.work_dir)  # mmpose's hooks join relative ones twice
     start_processes(cfg)
     if submit is None:

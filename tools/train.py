@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from directpose.building import build_model
 from directpose.checkpoint import check_checkpoint, read_checkpoint
-from directpose.checks import check_config, read_config, refusing_options
+from directpose.checks import check_config, merge_options, read_config
 from directpose.errors import exit_on_input_error
 from directpose.hooks.check_data import without_check_hook
 from directpose.hooks.whole_checkpoints import find_last_checkpoint
@@ -48,8 +48,9 @@ def main():
     cfg = read_config(args.config)
     # Such a config is in half precision already.
     args.amp &= cfg.get('optim_wrapper', {}).get('type') != 'BFloat16OptimWrapper'
-    with refusing_options():
-        cfg = tool.merge_args(cfg, args)
+    options, args.cfg_options = args.cfg_options, None
+    cfg = tool.merge_args(cfg, args)
+    merge_options(cfg, options)
     if args.amp and not torch.cuda.is_available():
         cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
         del cfg.optim_wrapper.loss_scale

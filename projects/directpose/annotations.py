@@ -111,21 +111,21 @@ def check_category(path: str, number: int, category: dict, skeleton: dict) -> No
     problem = field_problem(category, CATEGORY_FIELDS, dict(name=str, keypoints=list))
     if problem:
         raise InputError(f'{path}: {name_of("category", number, category)} {problem}')
-    places = {plain_name(name): k for k, name in skeleton['keypoint_id2name'].items()}
+    ours = {k: plain_name(name) for k, name in skeleton['keypoint_id2name'].items()}
     for k, name in enumerate(map(str, category.get('keypoints', []))):
-        place = places.get(plain_name(name), k)
-        if place != k:
+        places = [place for place, other in ours.items() if other == plain_name(name)]
+        if places and k not in places:
             raise InputError(
                 f'{path}: keypoint {k} of category {category["id"]} is {name}, but in the metainfo '
                 f'({skeleton["dataset_name"]}) keypoint {k} is '
-                f'{skeleton["keypoint_id2name"].get(k)}, and {name} is keypoint {place}; give the '
-                'metainfo of these data'
+                f'{skeleton["keypoint_id2name"].get(k)}, and {name} is keypoint {places[0]}; give '
+                'the metainfo of these data'
             )
 
 
 def plain_name(keypoint: str) -> str:
     """The name of a keypoint without its spelling: L_F_Paw and left_front_paw are the same."""
-    words = re.findall(r'[a-z0-9]+', keypoint.lower())
+    words = re.findall(r'[^\W_]+', keypoint.lower())
     short = dict(l='left', r='right', f='front', b='back')
     return ''.join(short.get(word, word) for word in words)
 

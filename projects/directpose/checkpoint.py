@@ -76,8 +76,8 @@ def download(url: str, model_dir: str | None = None, **options):
         folder = model_dir or osp.join(torch.hub.get_dir(), 'checkpoints')
         path = osp.join(folder, osp.basename(urllib.parse.urlparse(url).path))
         raise InputError(
-            f'cannot download {url} ({error}); download it elsewhere and save it as {path}, or '
-            'train from random weights with --cfg-options model.backbone.init_cfg=None'
+            f'cannot download {url} to {path} ({error}); put the file there by hand (if it is the '
+            'backbone of a training, model.backbone.init_cfg=None starts from random weights)'
         ) from error
 
 

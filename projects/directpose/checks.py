@@ -1,6 +1,5 @@
 """Checks of what a user gives, made before any work is done."""
 
-import contextlib
 import os
 import os.path as osp
 import tempfile
@@ -14,6 +13,7 @@ from mmpose.registry import DATASETS
 
 from .annotations import check_annotations, check_image_records
 from .building import build_model, told_as
+from .datasets import CocoKeypointDataset, PseudoBoxes, RandomScaleCrop
 from .errors import InputError
 from .files import read_json
 from .image_files import check_images
@@ -34,7 +34,8 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
     check_work_dir(cfg.work_dir)
     skeleton = read_skeleton(cfg.model.metainfo)
     datasets = [(split, dataset) for split in splits for dataset in unloaded_datasets(cfg, split)]
-    for _, dataset in datasets:
+    for split, dataset in datasets:
+        check_pipeline(cfg, split, dataset)
         if not any(isinstance(step, KeypointConverter) for step in dataset.pipeline.transforms):
             check_skeleton(dataset, skeleton)
     build_model(cfg)
@@ -52,8 +53,32 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
     unlabelled = [split for split, found in labelled.items() if not found]
     if unlabelled:
         raise InputError(
-            f'{cfg.filename}: no keypoint of anybody but crowds is labelled in the data of '
+            f'{cfg.filename}: nobody, crowds aside, has a labelled keypoint in the data of '
             f'{unlabelled[0]}_dataloader; give it annotations with keypoints'
+        )
+
+
+def check_pipeline(cfg: Config, split: str, dataset: BaseCocoStyleDataset) -> None:
+    """Check that a dataset suits the loader, and that its boxes are made before its crop.
+
+    Raises:
+        InputError: the batch sampler wants sizes that it does not have, or a pipeline of an older
+            version makes boxes of what the crop has left.
+    """
+    name = f'{cfg.filename}: {split}_dataloader'
+    sampler = dict_or_empty(cfg[f'{split}_dataloader'].get('batch_sampler')).get('type', '')
+    if 'AspectRatio' in str(sampler) and not isinstance(dataset, CocoKeypointDataset):
+        raise InputError(
+            f'{name}.batch_sampler needs the sizes of images, which {type(dataset).__name__} does '
+            "not give; use type='CocoKeypointDataset' with its metainfo, or batch_sampler=None"
+        )
+    kinds = [type(step) for step in dataset.pipeline.transforms]
+    boxes = [n for n, kind in enumerate(kinds) if issubclass(kind, PseudoBoxes)]
+    crops = [n for n, kind in enumerate(kinds) if issubclass(kind, RandomScaleCrop)]
+    if boxes and crops and boxes[0] > crops[0]:
+        raise InputError(
+            f'{name}.dataset.pipeline: PseudoBoxes must stand before RandomFlip and '
+            'RandomScaleCrop; see docs/recipes.md'
         )
 
 
@@ -110,15 +135,14 @@ def read_config(path: str) -> Config:
         raise InputError(f'{path} is no config that mmengine can read ({error})') from error
 
 
-@contextlib.contextmanager
-def refusing_options() -> Iterator[None]:
+def merge_options(cfg: Config, options: dict | None) -> None:
     """Merge the ``--cfg-options`` of a command line into a config.
 
     Raises:
-        InputError: they do not fit it, for example a field of a list.
+        InputError: they do not fit it, for example a field of None.
     """
     try:
-        yield
+        cfg.merge_from_dict(options or {})
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise InputError(f'--cfg-options do not fit the config: {error}') from error
 

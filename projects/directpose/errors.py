@@ -27,7 +27,7 @@ def exit_on_input_error(main: Callable) -> Callable:
         try:
             return main(*args, **kwargs)
         except InputError as error:
-            sys.exit(f'error: {error}')
+            sys.exit(f'error: {sentence_of(error)}')
         except (Exception, KeyboardInterrupt) as error:
             if not was_interrupted(error):
                 raise
@@ -35,6 +35,14 @@ def exit_on_input_error(main: Callable) -> Callable:
             sys.exit(INTERRUPTED)
 
     return wrapped
+
+
+def sentence_of(error: InputError) -> str:
+    """What an error says, without the traceback that a process of torch's loader puts before."""
+    text = str(error)
+    if text.startswith('Caught ') and 'Original Traceback' in text:
+        return text.strip().rpartition('Error: ')[2]
+    return text
 
 
 def was_interrupted(error: BaseException) -> bool:

@@ -189,8 +189,11 @@ def facts_of(cfg: Config) -> dict:
     """What :class:`OnnxDetector` must know of a config.
 
     Raises:
-        InputError: its images are prepared in another way than the detector does it.
+        InputError: it is of no DirectPose, or its images are prepared in another way than the
+            detector does it.
     """
+    if cfg.model.type not in ('mmdet.DirectPose', 'DirectPose'):
+        raise InputError(f'{cfg.filename} is of {cfg.model.type}; give a config of DirectPose')
     pipeline, preprocessor = cfg.test_dataloader.dataset.pipeline, cfg.model.data_preprocessor
     kinds = [step['type'] for step in pipeline]
     loads = kinds[0] in ('LoadImageFile', 'LoadImage')

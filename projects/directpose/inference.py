@@ -20,7 +20,7 @@ from torch import nn
 
 from .building import build_model
 from .checkpoint import check_checkpoint
-from .checks import read_config, refusing_options
+from .checks import merge_options, read_config
 from .errors import InputError
 from .image_files import image_problem, telling_failures
 from .optimize import optimize_for_inference
@@ -41,8 +41,8 @@ def files_in(folder: str, suffixes: Sequence[str]) -> list[str]:
     if passed:
         kinds = sorted({osp.splitext(path)[1].lower() for path in passed})
         print(
-            f'{folder}: {len(passed)} files are passed over ({", ".join(kinds)}); convert them to '
-            'JPEG or PNG',
+            f'{folder}: skipped {len(passed)} pictures of kinds that OpenCV may not read '
+            f'({", ".join(kinds)}); convert them to JPEG or PNG',
             file=sys.stderr,
         )
     return [path for path in paths if path.lower().endswith(tuple(suffixes))]
@@ -79,8 +79,7 @@ def load_model(config: str, checkpoint: str, device: str, options: dict | None =
         InputError: the checkpoint is of another model or skeleton.
     """
     cfg = read_config(config)
-    with refusing_options():
-        cfg.merge_from_dict(options or {})
+    merge_options(cfg, options)
     model = load_trained(cfg, checkpoint, device)
     optimize_for_inference(model)
     return with_augmentation(model) if cfg.get('tta_model') else model
@@ -110,7 +109,7 @@ def check_device(name: str) -> None:
         there = [f'cuda:{number}' for number in range(torch.cuda.device_count())]
         reason = str(error).strip().split('\n')[0][:200]
         raise InputError(
-            f'--device {name} cannot be used ({reason}); there is {", ".join(["cpu", *there])}'
+            f'--device {name} cannot be used ({reason}); available: {", ".join(["cpu", *there])}'
         ) from error
 
 

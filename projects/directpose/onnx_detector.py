@@ -34,7 +34,8 @@ class OnnxDetector:
         """Detect people.
 
         Images of different shapes are padded to a common one, which changes what normalisation
-        sees and so the people a little, as it does in the model itself.
+        sees and so the people, as it does in the model itself: see docs/scaling.md. One by one
+        they do not depend on each other.
 
         Args:
             images: (H, W, 3), BGR, uint8, as OpenCV reads them; of any sizes.

@@ -4,6 +4,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from commands import call
 from directpose.datasets.synthetic import (
     HEIGHTS,
     SCENES,
@@ -160,3 +161,18 @@ def test_hard_scenes_are_harder():
 
     plain, hard = describe('plain'), describe('hard')
     assert hard[0] > 1.5 * plain[0] and hard[1] > 1.3 * plain[1] and hard[2] > 3 * plain[2]
+
+
+def test_people_without_labels(tmp_path):
+    """A share of the training people; the boxes stay, and so do those of the held-back images."""
+    call('make_synthetic', tmp_path / 'set', '--num-train', 12, '--num-val', 3, '--unlabelled', 0.3)
+    train, val = (
+        json.loads((tmp_path / f'set/annotations/{split}.json').read_text())['annotations']
+        for split in ('train', 'val')
+    )
+    unlabelled = [a for a in train if not any(a['keypoints'][2::3])]
+    assert len(unlabelled) == round(0.3 * len(train)) > 0
+    assert all(a['num_keypoints'] == 0 and min(a['bbox'][2:]) > 0 for a in unlabelled)
+    assert all(a['num_keypoints'] for a in val)
+    done = call('make_synthetic', tmp_path / 'x', '--labels', 'x.npz', '--unlabelled', 0.3)
+    assert done.returncode == 1 and 'not for --labels' in done.stderr

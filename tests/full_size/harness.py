@@ -18,6 +18,12 @@ CONFIGS = sorted(p for p in (ROOT / 'configs').glob('*/*.py') if '_base_' not in
 LEFT_OUT = {
     'yoloxpose_nano_1xb4-5e_synthetic-288x288': "a model of mmpose's: its own tools run it",
 }
+# Which configs of DirectPose tools/export_onnx.py refuses, by words of its sentence.
+NOT_EXPORTED = {
+    'directpose_r50_fpn_8xb4-100e_coco-800x1333_ms-test': 'tests several forms',
+    'directpose_r101_fpn_8xb4-100e_coco-800x1333_ms-test': 'tests several forms',
+    'directpose_r50-blur_fpn_gluoncv_coco-800x1333': 'ResizePixelAreas',
+}
 FULL_WIDTH = bool(os.environ.get('DIRECTPOSE_FULL_WIDTH'))
 WIDTH = 32  # channels of the feature maps, in place of 256
 SIZES = dict(

@@ -5,6 +5,8 @@ from mmengine.logging import print_log
 from mmpose.datasets import CocoDataset
 from mmpose.registry import DATASETS
 
+from ..errors import InputError
+
 
 @DATASETS.register_module()
 class CocoKeypointDataset(CocoDataset):
@@ -19,9 +21,14 @@ class CocoKeypointDataset(CocoDataset):
     Args:
         data_mode: ``'bottomup'``, one sample for each image; there is no other.
         kwargs: of :class:`mmpose.datasets.CocoDataset`.
+
+    Raises:
+        InputError: another ``data_mode``.
     """
 
     def __init__(self, data_mode: str = 'bottomup', **kwargs) -> None:
+        if data_mode != 'bottomup':
+            raise InputError(f"CocoKeypointDataset: data_mode is {data_mode!r}, not 'bottomup'")
         super().__init__(data_mode=data_mode, **kwargs)
 
     def _get_bottomup_data_infos(self, instance_list: list[dict], image_list: list[dict]):
@@ -41,7 +48,7 @@ class CocoKeypointDataset(CocoDataset):
         if left_out:
             print_log(
                 f'{self.ann_file}: {left_out} of {len(self.data_list)} images with annotations are '
-                'left out of the training, as nobody in them has a labelled keypoint',
+                'left out of the training: nobody in them, crowds aside, has a labelled keypoint',
                 'current',
             )
         return kept

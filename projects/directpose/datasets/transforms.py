@@ -15,7 +15,7 @@ from mmcv.transforms.utils import cache_randomness
 from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
 
-from ..errors import InputError
+from ..errors import InputError, StorageError
 from ..image_files import image_problem
 
 
@@ -76,11 +76,15 @@ class LoadImageFile(LoadImage):
             InputError: the file is missing, empty, or no image that OpenCV reads.
             StorageError: it cannot be read now.
         """
+        path = str(results.get('img_path') or 'the image')
         try:
             return super().transform(results)
         except Exception as error:  # of many kinds, by the backend and what is wrong
-            path = results.get('img_path') or 'the image'
+            if self.backend_args or '://' in path:
+                raise InputError(f'{path} cannot be read ({error})') from error
             problem = image_problem(path) if osp.exists(path) else 'does not exist'
+            if problem is None and isinstance(error, OSError):
+                raise StorageError(f'{path} could not be read ({error}): call again') from error
             problem = problem or 'is not an image that OpenCV reads'
             raise InputError(f'{path} {problem}; restore it or leave it out') from error
 

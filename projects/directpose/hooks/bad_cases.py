@@ -5,6 +5,7 @@ from pathlib import Path
 
 import mmcv
 from mmengine import fileio
+from mmengine.dist import get_rank, get_world_size
 from mmengine.runner import Runner
 from mmpose.engine.hooks import BadCaseAnalysisHook
 from mmpose.registry import HOOKS
@@ -30,8 +31,11 @@ class BadCaseHook(BadCaseAnalysisHook):
         """Draw the images that are bad cases: ground truth in blue, predictions in red."""
         if not self.enable:
             return
-        # The parent writes results.json there. The second time it is absolute, and stays as it is.
-        self.out_dir = str(Path(runner.work_dir, runner.timestamp, self.out_dir).resolve())
+        if batch_idx == 0:
+            folder = Path(runner.work_dir, runner.timestamp, self.out_dir or 'badcase').resolve()
+            if get_world_size() > 1:  # each process has images of its own
+                folder /= f'process_{get_rank()}'
+            self.out_dir = str(folder)  # the parent writes results.json there
         self._visualizer.set_dataset_meta(runner.test_evaluator.dataset_meta)
         for output in outputs:
             self._test_index += 1
@@ -40,26 +44,15 @@ class BadCaseHook(BadCaseAnalysisHook):
             if is_bad:
                 path = output.img_path
                 metric = f'{self.metric_name}{value:.2f}'
-                name = f'{self._test_index:06d}_{Path(path).stem[:100]}_{metric}'
+                name = f'{self._test_index:06d}_{Path(path).stem[:100]}_{metric}.jpg'
                 self.results.append({'img': path, 'picture': name, self.metric_name: value})
-                self.draw(path, sample, name)
+                self.draw(path, sample, str(Path(self.out_dir, name)))
 
-    def draw(self, path: str, sample: PoseDataSample, name: str) -> None:
+    def draw(self, path: str, sample: PoseDataSample, out_file: str) -> None:
         """Write a picture of the people in an image file."""
         picture = mmcv.imfrombytes(fileio.get(path, self.backend_args), channel_order='rgb')
-        options = dict(show=False, draw_heatmap=False, kpt_thr=self.kpt_thr, step=self._test_index)
+        options = dict(draw_heatmap=False, kpt_thr=self.kpt_thr, out_file=out_file)
         for kind, color in (('gt', 'blue'), ('pred', 'red')):
             self._visualizer.kpt_color = self._visualizer.link_color = color
-            last = kind == 'pred'
-            picture = self._visualizer.add_datasample(
-                name,
-                picture,
-                sample,
-                draw_gt=not last,
-                draw_pred=last,
-                draw_bbox=last,
-                out_file=str(Path(self.out_dir, f'{name}.jpg')),
-                **options,
-            )
-        if self.show:
-            self._visualizer.show(picture, win_name=name, wait_time=self.wait_time)
+            shown = dict(draw_gt=kind == 'gt', draw_pred=kind == 'pred', draw_bbox=kind == 'pred')
+            picture = self._visualizer.add_datasample('', picture, sample, **shown, **options)
