@@ -1,8 +1,8 @@
 _base_ = ['./directpose_r50_fpn_8xb4-100e_coco-800x1333.py']
 
 # To use weights of GluonCV's directpose_resnet50_lpf_fpn_coco, converted by tools/convert.py. Not
-# for training: that would need the same pixels in the training pipeline, and a heatmap branch, which
-# the published weights lack.
+# for training: that would need the same pixels in the training pipeline, and the heatmap branch,
+# which the published weights lack.
 model = dict(
     backbone=dict(type='mmdet.BlurResNet', init_cfg=None),
     bbox_head=dict(
