@@ -329,9 +329,9 @@ def test_parts_of_a_config(change, words):
         ('model.backbone.depth', 42, r'DirectPose > ResNet: KeyError .*invalid depth 42'),
         ('model.bbox_head.no_such', 1, "TypeError .*unexpected keyword argument 'no_such'"),
         (
-            'train_dataloader.dataset.data_mode',
-            'x',
-            "CocoKeypointDataset: data_mode is 'x', not 'bottomup'",
+            'train_dataloader.dataset.no_such',
+            1,
+            'train_dataloader.dataset cannot be built: CocoKeypointDataset: TypeError ',
         ),
         (
             'train_dataloader.dataset.pipeline',

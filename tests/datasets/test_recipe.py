@@ -62,10 +62,12 @@ def dataset_of(ann_file, **options):
     return DATASETS.build(dict(type='CocoKeypointDataset', ann_file=ann_file, **options))
 
 
-def test_images_without_labels_are_not_trained_on(ann_file, caplog, capfd):
-    kept = dataset_of(ann_file)
-    said = caplog.text + ''.join(capfd.readouterr())
-    assert '3 of 6 images with annotations are left out' in said
+def test_images_without_labels_are_not_trained_on(ann_file):
+    with mock.patch('directpose.datasets.coco.print_log') as say:
+        kept = dataset_of(ann_file)
+    assert '3 of 6 images with annotations are left out' in say.call_args.args[0]
+    with pytest.raises(InputError, match="data_mode is 'topdown', not 'bottomup'"):
+        dataset_of(ann_file, data_mode='topdown')
     assert [kept.get_data_info(i)['img_id'] for i in range(len(kept))] == [1, 2, 7]
     tested = dataset_of(ann_file, test_mode=True)
     assert sorted(tested.get_data_info(i)['img_id'] for i in range(len(tested))) == list(

@@ -11,7 +11,7 @@ from .harness import prepare
 @pytest.fixture(scope='class')
 def run(path, tmp_path_factory):
     """Config and work dir of a training of two steps, the second of them resumed."""
-    # The tools are called in one process, where mmengine would give them the first's visualizer.
+    # The tools are called in one process, where mmengine would give them another's visualizer.
     PeopleVisualizer._instance_dict.clear()
     folder = tmp_path_factory.mktemp('run')
     config, work_dir = prepare(path, folder / 'data'), folder / 'work'
@@ -23,4 +23,5 @@ def run(path, tmp_path_factory):
     second = call('train', config, '--work-dir', work_dir, *options)
     assert second.returncode == 0, second.stderr
     yield config, work_dir
+    PeopleVisualizer._instance_dict.clear()
     shutil.rmtree(folder)  # a checkpoint of full width has hundreds of megabytes
