@@ -93,6 +93,7 @@ def main():
     check_in_first(check_checkpoint, args.checkpoint, unwrapped(runner.model))
     metrics = runner.test()
     runner.visualizer.add_scalars(metrics)
+    runner.visualizer.close()  # TensorBoard's writer is another thread, which may be behind
     if args.out and is_main_process():
         write_json(metrics, args.out)
 
