@@ -20,7 +20,7 @@ CONFIGS  ?= $(ABLATION:%=configs/directpose/directpose_tiny%_1xb4-4e_synthetic-c
 help:
 	@echo "make demo   train, test and draw a small DirectPose on synthetic people (about 15 min)"
 	@echo "make ablation   train DirectPose with each of its parts, three seeds each (hours;"
-	@echo "                goes on where it stopped; single runs: CONFIGS=… SEEDS=…)"
+	@echo "                goes on where it stopped; single runs: CONFIGS=… SEEDS=…; bfloat16: AMP=--amp)"
 	@echo "make reliability   kill a training at many moments, feed broken files (about 15 min)"
 	@echo "make test   lint and run the test suite"
 	@echo "make full-size   every config on every path at its own width, and all exports (an hour)"
@@ -49,7 +49,7 @@ demo: env
 	@$(BIN)/python tools/demo_synthetic.py --out $(OUT)
 
 ablation: data/synthetic_coco
-	@$(BIN)/python tools/ablation.py $(CONFIGS) --seeds $(SEEDS) --work-dir work_dirs/ablation
+	@$(BIN)/python tools/ablation.py $(CONFIGS) --seeds $(SEEDS) --work-dir work_dirs/ablation $(AMP)
 
 data/synthetic_coco: | env
 	@echo "$(if $(LABELS),people in the poses and places of $(LABELS),no LABELS: scenes of our own)"

@@ -31,7 +31,7 @@ def configs(synthetic_set, tmp_path):
 def tool(monkeypatch):
     """The tool, whose trainings are written down and give an AP by config and seed."""
     module = load_tool('ablation')
-    module.runs = []
+    module.runs, module.in_half_precision = [], []
 
     def stand_in(script, log_file, *args, prefix):
         folder = Path(args[args.index('--work-dir') + 1])
@@ -39,6 +39,7 @@ def tool(monkeypatch):
         assert f'randomness.seed={folder.name.removeprefix("seed_")}' in args
         if script.name == 'train.py':
             assert '--resume' in args
+            module.in_half_precision.append('--amp' in args)
             (folder / 'last_checkpoint').write_text(str(folder / 'epoch_5.pth'))
         else:
             assert args[1] == str(folder / 'epoch_5.pth')
@@ -75,6 +76,13 @@ def test_what_is_finished_is_not_repeated(tool, configs, tmp_path):
     tool.main([*arguments, '0', '1'])
     assert {run[2] for run in tool.runs} == {'seed_1'}
     assert '| base | 2 |' in (tmp_path / 'out/ablation.md').read_text()
+
+
+def test_half_precision(tool, configs, tmp_path):
+    for option, amp in (([], False), (['--amp'], True)):
+        tool.in_half_precision.clear()
+        tool.main([*configs, *option, '--work-dir', str(tmp_path / f'{amp}'), '--seeds', '0'])
+        assert tool.in_half_precision == [amp, amp]
 
 
 def test_results_of_an_older_config_are_refused(tool, configs, tmp_path):
