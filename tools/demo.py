@@ -155,8 +155,7 @@ def show(picture: np.ndarray) -> bool:
 @exit_on_input_error
 def main(argv=None):
     args = parse_args(argv)
-    drawn = os.path.abspath(args.out) + os.sep  # by an earlier call
-    inputs = [p for p in find_inputs(args.inputs) if not osp.abspath(p).startswith(drawn)]
+    inputs = find_inputs(args.inputs)
     check_work_dir(args.out, '--out')
     if args.show:
         check_windows()
