@@ -11,9 +11,9 @@ holds what the parts were made with.
 
 Images of different shapes in a batch are padded to a common one. Normalisation over a map sees the
 padding, as everywhere in OpenMMLab, so a person's keypoints depend on what else is in the batch:
-with the demo's model, beside a copy rotated by 90 degrees, the keypoints of 12 % of the people moved
-by more than 5 % of the diagonal of their box on average. With --batch 1 they do not depend on it,
-and shards give exactly what one run gives.
+with the demo's model, beside a copy rotated by 90 degrees, the keypoints of 12 % of the people
+moved by more than 5 % of the diagonal of their box on average. With --batch 1 they do not depend
+on it, and shards give exactly what one run gives.
 """
 
 import argparse
