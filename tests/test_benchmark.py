@@ -58,18 +58,10 @@ def test_predictions_side_by_side(benchmark, root, tmp_path, capsys):
     assert printed.count('| 64x96 |') == 8 and 'hardware' in printed
 
 
-def test_levels_without_candidates_are_not_computed(benchmark, root, tmp_path):
-    arguments = ['--size', '128x128', '--candidates', '4', '--finest', '0', '2']
-    every, coarse = run(benchmark, root, tmp_path / 'out.json', *arguments)['rows']
-    assert every['candidates'] == coarse['candidates'] == 4
-    assert coarse['gflops'] < every['gflops']
-
-
 def test_training_steps(benchmark, root, tmp_path):
     arguments = ['--train', '--size', '64x64', '--people', '0', '5']
     none, some = run(benchmark, root, tmp_path / 'out.json', *arguments)['rows']
     assert (none['people'], some['people']) == (0, 5)
-    assert some['gflops'] > none['gflops']  # keypoint maps of more levels
     assert set(some['parts_ms']) == {'forward', 'backward'}
 
 

@@ -10,7 +10,7 @@ import torch
 from builders import build_head, people, sample_of
 from commands import call
 from directpose.convert import from_gluoncv
-from directpose.models.directpose.pyramid import Locations
+from directpose.models.directpose.pyramid import PyramidShape
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DefaultScope
@@ -91,9 +91,8 @@ def test_gluoncv_golden(root, shared, converted):
 
 
 def everywhere(feats):
-    sizes = [tuple(x.shape[-2:]) for x in feats]
-    points = torch.arange(sum(h * w for h, w in sizes))
-    return Locations.of_points(torch.zeros_like(points), points, sizes)
+    points = torch.arange(sum(x[0, 0].numel() for x in feats))
+    return PyramidShape.of(feats).locations(torch.zeros_like(points), points)
 
 
 def test_the_mapping_works_for_any_width_and_groups():

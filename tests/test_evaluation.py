@@ -8,7 +8,7 @@ import torch
 from builders import TEST_CFG, build_head
 from directpose.models import DirectPose
 from directpose.models.directpose.keypoint_coder import encode_keypoints
-from directpose.models.directpose.pyramid import Locations
+from directpose.models.directpose.pyramid import PyramidShape
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmpose.registry import DATASETS, METRICS
@@ -89,7 +89,7 @@ def perfect_outputs(head, keypoints, input_shape):
     parts = scores.split([h * w for h, w in sizes])
     maps = [part.reshape(1, 1, *size) for part, size in zip(parts, sizes, strict=True)]
     points = torch.tensor(list(offsets))
-    places = places_of(Locations.of_points(torch.zeros_like(points), points, sizes))
+    places = places_of(PyramidShape.of(maps).locations(torch.zeros_like(points), points))
     head.kpt_predictor = GroundTruthKeypoints(dict(zip(places, offsets.values(), strict=True)))
     return dict(cls_scores=maps, centernesses=maps, kpt_feats=maps)
 

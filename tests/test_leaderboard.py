@@ -70,13 +70,12 @@ def results(synthetic_set, tmp_path):
 def benchmark(tmp_path):
     """A file as tools/benchmark.py writes it."""
     header = dict(hardware='a CPU', threads=2, precision='float32', date='2026-01-01')
-    row = dict(batch=1, model='x', size='800x1088', candidates=300, finest=0)
+    row = dict(batch=1, model='x', size='800x1088', candidates=300)
     rows = [
         row | dict(config=PAPER, median_ms=2000.0),
         row | dict(config=PAPER, median_ms=1800.0),
         row | dict(config=PAPER, median_ms=700.0, batch=2),
         row | dict(config=PAPER, median_ms=800.0, size='640x640'),
-        row | dict(config=PAPER, median_ms=900.0, finest=2),
         row | dict(config=RTMO, median_ms=300.0),
     ]
     path = tmp_path / 'run.json'

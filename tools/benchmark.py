@@ -30,7 +30,7 @@ from directpose.benchmark.cases import (
     make_input,
     shorten,
 )
-from directpose.benchmark.detectors import candidates_from, find_threshold
+from directpose.benchmark.detectors import find_threshold
 from directpose.benchmark.measure import Device, measure
 from directpose.checks import check_work_dir
 from directpose.errors import InputError, exit_on_input_error
@@ -70,13 +70,6 @@ def parse_args(argv=None):
         default=[30],
         help='labelled in each training image',
     )
-    parser.add_argument(
-        '--finest',
-        type=not_negative,
-        nargs='+',
-        default=[0],
-        help='level from which on DirectPose has candidates; 2: as in an image of large people',
-    )
     parser.add_argument('--runs', type=positive, default=20, help='timed calls of each model')
     parser.add_argument('--warmup', type=not_negative, default=3, help='calls before them')
     parser.add_argument('--out', help='write the numbers to this JSON file')
@@ -111,7 +104,6 @@ def header(args: argparse.Namespace) -> dict:
 def table(rows: list[dict], train: bool) -> str:
     """The rows as Markdown; ratios refer to the first model under the same conditions."""
     conditions = ['size', 'batch', 'people' if train else 'candidates']
-    conditions += ['finest'] * any(row['finest'] for row in rows)
     names = dict(
         backbone_neck='backbone + neck',
         head_layers='head layers',
@@ -162,15 +154,14 @@ def make_cases(args: argparse.Namespace, device: Device) -> Iterator[Case]:
         raise InputError(f'a config is named twice: {", ".join(labels)}; name each once')
     entries = [e._replace(label=label) for e, label in zip(entries, labels, strict=True)]
     numbers = args.people if args.train else args.candidates
-    levels = [0] if args.train else args.finest
-    for size, batch, number, finest in itertools.product(args.size, args.batch, numbers, levels):
+    for size, batch, number in itertools.product(args.size, args.batch, numbers):
         for entry in entries:
             people = number if args.train else None
             data = make_input(entry, size, batch, people)
             shape = 'x'.join(map(str, data['inputs'].shape[-2:]))
-            with candidates_from(entry.model, finest), device.precision():
+            with device.precision():
                 found = (0, 0.0) if args.train else find_threshold(entry.model, data, number)
-            yield Case(entry, data, shape, batch, *found, people, finest)
+            yield Case(entry, data, shape, batch, *found, people)
 
 
 @exit_on_input_error

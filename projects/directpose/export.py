@@ -4,19 +4,15 @@ import importlib.util
 import io
 import json
 import os.path as osp
-from collections.abc import Sequence
 
 import torch
 from mmcv.cnn import fuse_conv_bn
 from mmengine.config import Config
 from torch import Tensor, nn
-from torchvision.ops import nms
 
 from .errors import InputError
 from .files import write_bytes
 from .models import DirectPose
-from .models.directpose.keypoint_coder import decode_boxes, decode_keypoints, enclosing_boxes
-from .models.directpose.pyramid import Locations, flatten_levels, map_sizes
 from .skeleton import read_skeleton
 
 OUTPUTS = ('image_inds', 'boxes', 'scores', 'labels', 'keypoints')
@@ -43,8 +39,6 @@ class PixelsToPeople(nn.Module):
         self.register_buffer('mean', preprocessor.mean.to(device))
         self.register_buffer('std', preprocessor.std.to(device))
         self.swaps_channels = preprocessor._channel_conversion
-        strides = [float(s) for s, _ in model.bbox_head.prior_generator.strides]
-        self.register_buffer('strides', torch.tensor(strides, device=device))
 
     def forward(self, images: Tensor, sizes: Tensor) -> tuple[Tensor, ...]:
         """Detect people.
@@ -60,76 +54,13 @@ class PixelsToPeople(nn.Module):
         """
         if self.swaps_channels:
             images = images.flip(1)
-        outs = self.model.bbox_head(self.model.extract_feat((images - self.mean) / self.std))
-        where, labels, scores = self._candidates(outs)
-        keypoints, boxes = self._decode(outs, where, scores)
-        sizes = sizes[where.batch_inds].to(boxes.dtype)
-        boxes = boxes.clamp(min=0).minimum(sizes[:, [1, 0, 1, 0]])
-        people = where.batch_inds, boxes, scores, labels, keypoints
-        return self._suppress(people, images.shape) if self.with_nms else people
-
-    def _candidates(self, outs: dict[str, Sequence[Tensor]]) -> tuple[Locations, Tensor, Tensor]:
-        """Locations, labels (N,) and scores (N,) of what is above the threshold."""
-        head, found = self.model.bbox_head, []
-        for level, maps in enumerate(zip(outs['cls_scores'], outs['centernesses'], strict=True)):
-            width = maps[0].shape[3]
-            cls_probs, centernesses = (flatten_levels([x]).sigmoid() for x in maps)
-            scores = cls_probs * centernesses
-            scores = scores.masked_fill(cls_probs <= head.test_cfg['score_thr'], -1).flatten(1)
-            # As many as are wanted are there, whatever the size of the map.
-            count = head.test_cfg['nms_pre']
-            scores = torch.cat((scores, -torch.ones_like(scores[:, :1]).expand(-1, count)), 1)
-            scores, inds = scores.topk(count)
-            places, labels = inds // head.num_classes, inds % head.num_classes
-            rows = places // width
-            cells = torch.stack((places - rows * width, rows), -1)
-            found.append((scores, torch.full_like(inds, level), cells, labels))
-        scores, levels, cells, labels = (torch.cat(parts, 1) for parts in zip(*found, strict=True))
-        batch_inds, ranks = (scores >= 0).nonzero(as_tuple=True)
-        chosen = batch_inds, ranks
-        where = Locations(batch_inds, levels[chosen], cells[chosen])
-        return where, labels[chosen], scores[chosen].sqrt()
-
-    def _decode(
-        self, outs: dict[str, Sequence[Tensor]], where: Locations, scores: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Keypoints (N, K, 3) and boxes (N, 4) of the candidates."""
         head = self.model.bbox_head
-        offsets, vis_preds = head.kpt_predictor(outs['kpt_feats'], where)
-        strides = self.strides[where.levels]
-        points = strides[:, None] * (where.cells + 0.5)
-        keypoints = decode_keypoints(offsets, points, strides)
-        if hasattr(head, 'loss_vis'):
-            keypoint_scores = vis_preds.sigmoid()
-        else:
-            keypoint_scores = scores[:, None, None].expand(-1, keypoints.shape[1], 1)
-        if 'bbox_preds' in outs:
-            boxes = decode_boxes(self._read(outs['bbox_preds'], where), points, strides)
-        else:
-            boxes = enclosing_boxes(keypoints)
-        return torch.cat((keypoints, keypoint_scores), -1), boxes
-
-    def _read(self, maps: Sequence[Tensor], where: Locations) -> Tensor:
-        """Values (N, D) of maps (B, D, H_l, W_l) at the locations."""
-        sizes = map_sizes(maps)
-        widths = torch.stack([where.levels.new_full((), width) for _, width in sizes])
-        counts = torch.stack([where.levels.new_full((), height * width) for height, width in sizes])
-        starts = counts.cumsum(0) - counts
-        inds = starts[where.levels] + where.cells[:, 1] * widths[where.levels] + where.cells[:, 0]
-        return flatten_levels(maps)[where.batch_inds, inds]
-
-    def _suppress(self, people: tuple[Tensor, ...], shape: torch.Size) -> tuple[Tensor, ...]:
-        """Keep the best of overlapping people of an image and a class, best first."""
-        head = self.model.bbox_head
-        image_inds, boxes, scores, labels, _ = people
-        # Beside each other, other images and classes do not overlap.
-        apart = (image_inds * head.num_classes + labels) * (shape[2] + shape[3])
-        keep = nms(boxes + apart[:, None].to(boxes.dtype), scores, head.test_cfg['iou_thr'])
-        image_inds = image_inds[keep]
-        of_image = image_inds[:, None] == torch.arange(shape[0], device=keep.device)
-        ranks = (of_image.cumsum(0) * of_image).sum(1)  # from 1, within the image
-        keep = keep[ranks <= head.test_cfg['max_per_img']]
-        return tuple(values[keep] for values in people)
+        outs = head(self.model.extract_feat((images - self.mean) / self.std))
+        people = head.decode(outs, sizes)
+        if self.with_nms:
+            people = head.suppress(people, sizes)
+        keypoints = torch.cat((people.keypoints, people.keypoint_scores[..., None]), -1)
+        return people.batch_inds, people.bboxes, people.scores, people.labels, keypoints
 
 
 def export_onnx(model: nn.Module, path: str, with_nms: bool, facts: dict) -> None:

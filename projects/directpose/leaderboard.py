@@ -260,10 +260,10 @@ def add_latencies(rows: list[Row], path: str) -> dict:
             raise InputError(f'{path} has the times of {header["mode"]}s, not of predictions')
         for timed in content['rows']:
             first = measured.setdefault(timed['config'], timed)
-            same = all(timed[k] == first[k] for k in ('size', 'batch', 'candidates', 'finest'))
+            same = all(timed[k] == first[k] for k in ('size', 'batch', 'candidates'))
             if same and timed['median_ms'] < first['median_ms']:
                 measured[timed['config']] = timed
-        single = {name: t for name, t in measured.items() if t['batch'] == 1 and not t['finest']}
+        single = {name: t for name, t in measured.items() if t['batch'] == 1}
     except (KeyError, TypeError) as error:
         raise InputError(f'{path} was not written by tools/benchmark.py of this version') from error
     for row in rows:

@@ -10,7 +10,7 @@ import torch
 from builders import VISIBILITY, build_head, people, sample_of
 from directpose.convert import from_gluoncv
 from directpose.models import KeypointHeatmapHead
-from directpose.models.directpose.pyramid import Locations
+from directpose.models.directpose.pyramid import PyramidShape
 from mmengine.structures import InstanceData
 
 LEVELS = range(5)
@@ -52,12 +52,9 @@ def samples(golden):
 
 def all_points(feats):
     """Every location of a batch."""
-    batch, sizes = len(feats[0]), [tuple(x.shape[-2:]) for x in feats]
-    num_points = sum(h * w for h, w in sizes)
-    return Locations.of_points(
-        torch.arange(batch).repeat_interleave(num_points),
-        torch.arange(num_points).repeat(batch),
-        sizes,
+    batch, num_points = len(feats[0]), sum(x[0, 0].numel() for x in feats)
+    return PyramidShape.of(feats).locations(
+        torch.arange(batch).repeat_interleave(num_points), torch.arange(num_points).repeat(batch)
     )
 
 

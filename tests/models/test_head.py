@@ -12,7 +12,8 @@ from builders import (
 )
 from directpose.errors import InputError
 from directpose.models import KeypointHeatmapHead
-from directpose.models.directpose.pyramid import Locations
+from directpose.models.directpose.decoding import select_candidates
+from directpose.models.directpose.pyramid import PyramidShape
 from mmengine.config import Config
 from mmpose.registry import MODELS
 
@@ -91,13 +92,20 @@ def test_candidates_of_one_image_only():
 
 
 def test_nms_pre_limits_each_level():
-    head = build_head(test_cfg=dict(score_thr=0.0, nms_pre=7, iou_thr=1.0, max_per_img=1000))
-    found = head._candidates(head(random_feats()))
-    starts = torch.tensor([0, *(h * w for h, w in SIZES)]).cumsum(0)
+    outs = build_head()(random_feats())
+    where, labels, scores = select_candidates(outs['cls_scores'], outs['centernesses'], 0.0, 7)
     for b in range(2):
-        points = found.point_inds[found.batch_inds == b]
-        levels = torch.bucketize(points, starts, right=True) - 1
-        assert torch.bincount(levels).tolist() == [7, 7, 7, 7, 6]
+        assert torch.bincount(where.levels[where.batch_inds == b]).tolist() == [7, 7, 7, 7, 6]
+    for level in range(5):
+        probs = (
+            outs['cls_scores'][level][0, 0].sigmoid() * outs['centernesses'][level][0, 0].sigmoid()
+        )
+        chosen = (where.batch_inds == 0) & (where.levels == level)
+        columns, rows = where.cells[chosen].unbind(1)
+        best = probs.flatten().sort(descending=True).values[: len(rows)].sqrt()
+        torch.testing.assert_close(scores[chosen], best)
+        torch.testing.assert_close(probs[rows, columns].sqrt(), best)
+    assert not labels.any()
 
 
 def test_several_classes_are_suppressed_apart():
@@ -109,21 +117,6 @@ def test_several_classes_are_suppressed_apart():
     torch.nn.init.constant_(head.conv_cls.bias, 0)
     found = head.predict(random_feats(), samples)[0]
     assert set(found.labels.tolist()) == {0, 1, 2}
-
-
-def test_levels_without_candidates_are_not_computed():
-    """With centerness on the cls tower; the people are those of the levels that are left."""
-    head, feats = build_head(), random_feats()
-    samples = [sample_of(people()).metainfo for _ in range(2)]
-    with torch.no_grad():
-        outs = head(feats)
-        for score in outs['cls_scores'][:2]:
-            score[:] = -20
-        sizes = []
-        head.kpt_tower.register_forward_hook(lambda _, args, out: sizes.append(out.shape[-2:]))
-        found = head.predict_by_feat(outs, samples)
-    assert sorted(map(tuple, sizes)) == sorted(SIZES[1:])  # one level finer than the third
-    assert all(len(people) for people in found)
 
 
 def test_losses_are_float32_under_amp():
@@ -156,8 +149,8 @@ def test_l1_loss_is_the_formula():
     matched = head._assign(priors, labels)[None]
     points = (matched >= 0).nonzero(as_tuple=True)
     targets = head._targets(priors, [labels], matched, *points)
-    where = Locations.of_points(*points, SIZES)
     kpt_feats = [torch.randn(1, 72, *size) for size in SIZES]
+    where = PyramidShape.of(kpt_feats).locations(*points)
     offsets, _ = head.kpt_predictor(kpt_feats, where)
     numbers = targets.keypoints_visible.sum(1).long()  # n_i
     assert set(numbers.tolist()) == {5, 11}

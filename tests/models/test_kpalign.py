@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from builders import COCO_GROUPS
 from directpose.models import KeypointConv, KPAlign, SharedKPAlign
-from directpose.models.directpose.pyramid import LazyMaps, Locations
+from directpose.models.directpose.pyramid import Locations, PyramidShape
 
 SIZES = ((8, 12), (4, 6), (2, 3))
 STRIDES = (8, 16, 32)
@@ -37,10 +37,9 @@ def feature_maps(batch=2, channels=24, dtype=torch.float32):
 
 
 def everywhere(batch=2):
-    return Locations.of_points(
+    return PyramidShape.of(feature_maps(batch, channels=1)).locations(
         torch.arange(batch).repeat_interleave(LOCATION_COUNT),
         torch.arange(LOCATION_COUNT).repeat(batch),
-        SIZES,
     )
 
 
@@ -137,7 +136,7 @@ def test_gradcheck():
     sizes = (4, 6), (2, 3)
     feats = [torch.randn(1, 8, *s, dtype=torch.float64, requires_grad=True) for s in sizes]
     points = torch.tensor([9, 26, 29])
-    where = Locations.of_points(torch.zeros_like(points), points, sizes)
+    where = PyramidShape.of(feats).locations(torch.zeros_like(points), points)
 
     def outputs(*maps):
         return layer(maps, where)
@@ -163,16 +162,6 @@ def test_samples_outside_the_map_are_zero(shift):
     biases = [predictor.bias[2::3] for predictor in layer.predictors]
     expected = torch.cat(biases)[layer.keypoint_order]
     torch.testing.assert_close(extras[..., 0], expected.expand(len(extras), -1))
-
-
-def test_levels_that_no_location_needs_are_not_computed():
-    layer, feats, asked = build(source_levels='finer'), feature_maps(), []
-    maps = LazyMaps(lambda level: asked.append(level) or feats[level], range(3))
-    where = everywhere()
-    coarse = Locations(*(values[where.levels == 2] for values in where))
-    offsets, _ = layer(maps, coarse)
-    assert sorted(asked) == [1, 2]  # where they are, and where they are sampled
-    torch.testing.assert_close(offsets, layer(feats, where)[0][where.levels == 2])
 
 
 def test_half_precision_features_give_float32_coordinates():

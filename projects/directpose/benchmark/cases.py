@@ -53,7 +53,6 @@ class Case(NamedTuple):
         candidates: of each image, that reach the suppression.
         score_thr: the score threshold at which they are so many.
         people: labelled in each training image.
-        finest: level from which on there are candidates.
     """
 
     entry: Entry
@@ -63,7 +62,6 @@ class Case(NamedTuple):
     candidates: int
     score_thr: float
     people: int | None
-    finest: int
 
 
 def load_config(name: str, person_only: bool) -> Config:

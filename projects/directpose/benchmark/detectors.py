@@ -9,7 +9,7 @@ from mmdet.models.roi_heads import StandardRoIHead
 from mmpose.models import BottomupPoseEstimator
 from torch import nn
 
-from ..models import DirectPoseHead, KeypointRoIHead
+from ..models import KeypointRoIHead
 
 SINGLE_ROI_HEADS = (StandardRoIHead, KeypointRoIHead)
 
@@ -116,24 +116,6 @@ def unlimited(options: dict, threshold: float) -> Iterator[None]:
     finally:
         options.clear()
         options.update(kept)
-
-
-@contextlib.contextmanager
-def candidates_from(model: nn.Module, finest: int) -> Iterator[None]:
-    """No candidate on the levels below ``finest`` in a DirectPose; other heads stay as they are."""
-
-    def lower_scores(head, inputs, outs):
-        for score in outs['cls_scores'][:finest]:
-            score.fill_(-20.0)
-
-    if finest and isinstance(getattr(model, 'bbox_head', None), DirectPoseHead):
-        hook = model.bbox_head.register_forward_hook(lower_scores)
-        try:
-            yield
-        finally:
-            hook.remove()
-    else:
-        yield
 
 
 @torch.no_grad()

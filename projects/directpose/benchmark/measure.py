@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from .cases import Case
-from .detectors import candidates_from, detector_of
+from .detectors import detector_of
 from .onnx_form import OnnxForm
 
 
@@ -69,8 +69,7 @@ def predict(case: Case) -> list:
     """Data samples with the predictions."""
     model = case.entry.model
     detector_of(model).options['score_thr'] = case.score_thr
-    with candidates_from(model, case.finest):
-        return model(**case.data, mode='predict')
+    return model(**case.data, mode='predict')
 
 
 def time_call(case: Case, device: Device) -> float:
@@ -196,7 +195,6 @@ def summarize(case: Case, times: list[dict]) -> dict:
         batch=case.batch,
         candidates=case.candidates,
         people=case.people,
-        finest=case.finest,
         median_ms=median,
         p10_ms=float(low),
         p90_ms=float(high),

@@ -59,10 +59,9 @@ class DirectPose(SingleStageDetector):
         return losses
 
     def _forward(self, batch_inputs: Tensor, batch_data_samples: list | None = None) -> tuple:
-        """All that is computed over whole levels, lazy or not: for FLOP counters and the like."""
+        """All that is computed over whole levels: for FLOP counters and the like."""
         outs = super()._forward(batch_inputs)
-        sampled = self.bbox_head.kpt_predictor.whole_maps(outs['kpt_feats'])
-        return (*(list(maps) for maps in outs.values()), sampled)
+        return (*outs.values(), self.bbox_head.kpt_predictor.dense_maps(outs['kpt_feats']))
 
     def add_pred_to_datasample(self, data_samples: list, results_list: list[InstanceData]) -> list:
         """Put the people into ``pred_instances``, as the arrays mmpose's metrics take."""

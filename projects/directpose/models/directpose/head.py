@@ -15,14 +15,14 @@ from mmdet.registry import MODELS
 from mmdet.utils import reduce_mean
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
-from torchvision.ops import batched_nms, clip_boxes_to_image
 
 from ...errors import InputError
 from ..normaliser import normaliser
 from ..pose_output import to_original_pixels
+from .decoding import Detections, clip_boxes, select_candidates, suppress
 from .keypoint_coder import decode_boxes, decode_keypoints, enclosing_boxes, encode_keypoints
 from .point_assigner import assign_points, box_distances, centerness_targets
-from .pyramid import LazyMaps, Locations, flatten_levels, map_sizes
+from .pyramid import Locations, PyramidShape, flatten_levels
 from .tower import Tower
 
 INF = float('inf')
@@ -105,9 +105,11 @@ class DirectPoseHead(BaseDenseHead):
         self.test_cfg = test_cfg
         self.prior_generator = MlvlPointGenerator(list(strides), offset=0.5)
         self.register_buffer('regress_ranges', torch.tensor(regress_ranges), persistent=False)
+        self.register_buffer('strides', torch.tensor(strides, dtype=torch.float), persistent=False)
+        self.with_vis, self.with_bbox = loss_vis is not None, loss_bbox is not None
 
         self.kpt_predictor = MODELS.build(
-            dict(num_keypoints=num_keypoints, with_visibility=loss_vis is not None) | kpt_predictor
+            dict(num_keypoints=num_keypoints, with_visibility=self.with_vis) | kpt_predictor
         )
         kpt_channels = self.kpt_predictor.in_channels
         towers = dict(stacked_convs=stacked_convs)
@@ -126,33 +128,33 @@ class DirectPoseHead(BaseDenseHead):
         self.loss_cls = MODELS.build(loss_cls)
         self.loss_centerness = MODELS.build(loss_centerness)
         self.loss_kpt = MODELS.build(loss_kpt)
-        if loss_vis is not None:
+        if self.with_vis:
             self.loss_vis = MODELS.build(loss_vis)
-        if loss_bbox is not None:
+        if self.with_bbox:
             self.loss_bbox = MODELS.build(loss_bbox)
             self.bbox_tower = Tower(in_channels, feat_channels, num_norm_groups, **towers)
             self.conv_bbox = nn.Conv2d(feat_channels, 4, 3, padding=1)
 
-    def forward(self, feats: Sequence[Tensor]) -> dict[str, Sequence[Tensor]]:
-        """Compute the maps of the levels, those of the keypoints where they are asked for.
+    def forward(self, feats: Sequence[Tensor]) -> dict[str, list[Tensor]]:
+        """Compute the maps of the levels.
 
         Args:
             feats: feature maps (B, C_in, H_l, W_l), finest level first.
 
         Returns:
             ``cls_scores`` (B, C, H_l, W_l) and ``centernesses`` (B, 1, H_l, W_l), logits;
-            ``kpt_feats``, what the keypoint predictor reads, lazy; with the box branch also
+            ``kpt_feats``, what the keypoint predictor reads; with the box branch also
             ``bbox_preds`` (B, 4, H_l, W_l), distances to the sides (l, t, r, b) in strides.
         """
         cls_feats = [self.cls_tower(x) for x in feats]
-        kpt_feats = LazyMaps(self.kpt_tower, feats)
+        kpt_feats = [self.kpt_tower(x) for x in feats]
         centerness_feats = kpt_feats if self.centerness_on_kpt else cls_feats
         outs = dict(
             cls_scores=[self.conv_cls(x) for x in cls_feats],
             centernesses=[self.conv_centerness(x) for x in centerness_feats],
             kpt_feats=kpt_feats,
         )
-        if hasattr(self, 'loss_bbox'):
+        if self.with_bbox:
             outs['bbox_preds'] = [self.conv_bbox(self.bbox_tower(x)).relu() for x in feats]
         return outs
 
@@ -175,7 +177,7 @@ class DirectPoseHead(BaseDenseHead):
         self, outs: dict[str, Sequence[Tensor]], batch_labels: list[InstanceData]
     ) -> dict[str, Tensor]:
         """Losses from the maps of :meth:`forward` and the labels of the B images, in float32."""
-        cls_scores = flatten_levels(outs['cls_scores'])  # (B, P, C)
+        cls_scores = flatten_levels(outs['cls_scores']).float()  # (B, P, C)
         priors = self._priors(outs['cls_scores'])  # (P, 4)
         matched = torch.stack([self._assign(priors, labels) for labels in batch_labels])  # (B, P)
         batch_inds, point_inds = (matched >= 0).nonzero(as_tuple=True)
@@ -186,7 +188,7 @@ class DirectPoseHead(BaseDenseHead):
         ignored = torch.stack([self._ignored(priors, labels) for labels in batch_labels])  # (B, P)
         cls_weights = ((matched >= 0) | ~ignored).to(cls_scores.dtype)
         num_pos = normaliser(cls_scores.new_tensor(len(batch_inds)))
-        centernesses = flatten_levels(outs['centernesses'])[batch_inds, point_inds, 0]
+        centernesses = flatten_levels(outs['centernesses']).float()[batch_inds, point_inds, 0]
         losses = dict(
             loss_cls=self.loss_cls(
                 cls_scores, cls_targets, weight=cls_weights[..., None], avg_factor=num_pos
@@ -195,10 +197,10 @@ class DirectPoseHead(BaseDenseHead):
                 centernesses, targets.centernesses, avg_factor=num_pos
             ),
         )
-        where = Locations.of_points(batch_inds, point_inds, map_sizes(outs['cls_scores']))
+        where = PyramidShape.of(outs['cls_scores']).locations(batch_inds, point_inds)
         losses.update(self._keypoint_losses(outs['kpt_feats'], where, targets))
-        if 'bbox_preds' in outs:
-            distances = flatten_levels(outs['bbox_preds'])[batch_inds, point_inds]
+        if self.with_bbox:
+            distances = flatten_levels(outs['bbox_preds']).float()[batch_inds, point_inds]
             boxes = decode_boxes(distances, targets.points, targets.strides)
             losses['loss_bbox'] = self.loss_bbox(
                 boxes,
@@ -218,7 +220,7 @@ class DirectPoseHead(BaseDenseHead):
         losses = dict(
             loss_kpt=self.loss_kpt(offsets, targets.offsets, weight=weights, avg_factor=avg_factor)
         )
-        if hasattr(self, 'loss_vis'):
+        if self.with_vis:
             losses['loss_vis'] = self.loss_vis(
                 vis_preds[..., 0],
                 labelled,
@@ -229,7 +231,7 @@ class DirectPoseHead(BaseDenseHead):
     def _priors(self, maps: Sequence[Tensor]) -> Tensor:
         """Locations of all levels: (P, 4) = (x, y, stride, stride), in pixels, float32."""
         priors = self.prior_generator.grid_priors(
-            map_sizes(maps), device=maps[0].device, with_stride=True
+            [x.shape[-2:] for x in maps], device=maps[0].device, with_stride=True
         )
         return torch.cat(priors)
 
@@ -241,8 +243,7 @@ class DirectPoseHead(BaseDenseHead):
         """
         labelled = (labels.keypoints_visible > 0).any(-1, keepdim=True)
         bboxes = torch.where(labelled, labels.bboxes.float(), 0.0)
-        level_strides = priors.new_tensor([s[0] for s in self.prior_generator.strides])
-        levels = torch.bucketize(priors[:, 2].contiguous(), level_strides)
+        levels = torch.bucketize(priors[:, 2].contiguous(), self.strides)
         return assign_points(
             priors[:, :2], priors[:, 2], self.regress_ranges[levels], bboxes, self.center_radius
         )
@@ -306,59 +307,66 @@ class DirectPoseHead(BaseDenseHead):
             (N, 4) xyxy, ``bbox_scores`` (N,), ``labels`` (N,), ``keypoints`` (N, K, 2),
             ``keypoint_scores`` (N, K) and ``keypoints_visible`` (N, K).
         """
-        candidates = self._candidates(outs)
-        where = Locations.of_points(
-            candidates.batch_inds, candidates.point_inds, map_sizes(outs['cls_scores'])
-        )
-        offsets, vis_preds = self.kpt_predictor(outs['kpt_feats'], where)
-        priors = self._priors(outs['cls_scores'])[candidates.point_inds]
-        points, strides = priors[:, :2], priors[:, 2]
-        candidates.keypoints = decode_keypoints(offsets, points, strides)
-        if 'bbox_preds' in outs:
-            distances = flatten_levels(outs['bbox_preds'])
-            distances = distances[candidates.batch_inds, candidates.point_inds]
-            candidates.bboxes = decode_boxes(distances, points, strides)
-        else:
-            candidates.bboxes = enclosing_boxes(candidates.keypoints)
-        if hasattr(self, 'loss_vis'):
-            candidates.keypoint_scores = vis_preds[..., 0].sigmoid()
-        else:
-            candidates.keypoint_scores = candidates.bbox_scores[:, None].expand(offsets.shape[:2])
-        candidates.keypoints_visible = candidates.keypoint_scores
-
+        img_sizes = torch.tensor([meta['img_shape'][:2] for meta in batch_img_metas])
+        img_sizes = img_sizes.to(self.strides.device)
+        people = self.decode(outs, img_sizes)
+        people = self.suppress(people, img_sizes)
+        by_image = people.batch_inds.argsort(stable=True)
+        counts = people.batch_inds.bincount(minlength=len(batch_img_metas)).tolist()
         results = []
-        for b, meta in enumerate(batch_img_metas):
-            people = self._suppress(candidates[candidates.batch_inds == b], meta['img_shape'])
-            results.append(to_original_pixels(people, meta) if rescale else people)
+        for part, meta in zip(by_image.split(counts), batch_img_metas, strict=True):
+            found = to_instances(people.take(part))
+            results.append(to_original_pixels(found, meta) if rescale else found)
         return results
 
-    def _candidates(self, outs: dict[str, Sequence[Tensor]]) -> InstanceData:
-        """The ``nms_pre`` best of each image and level that are above ``score_thr``."""
-        found, start = [], 0
-        for cls_score, centerness in zip(outs['cls_scores'], outs['centernesses'], strict=True):
-            cls_probs = flatten_levels([cls_score]).sigmoid()  # (B, H * W, C)
-            scores = cls_probs * flatten_levels([centerness]).sigmoid()
-            scores = scores.masked_fill(cls_probs <= self.test_cfg['score_thr'], -1).flatten(1)
-            scores, inds = scores.topk(min(self.test_cfg['nms_pre'], scores.shape[1]))
-            batch_inds, ranks = (scores >= 0).nonzero(as_tuple=True)
-            inds = inds[batch_inds, ranks]
-            found.append(
-                InstanceData(
-                    batch_inds=batch_inds,
-                    point_inds=start + inds // self.num_classes,
-                    labels=inds % self.num_classes,
-                    bbox_scores=scores[batch_inds, ranks].sqrt(),
-                )
-            )
-            start += cls_probs.shape[1]
-        return InstanceData.cat(found)
+    def decode(self, outs: dict[str, Sequence[Tensor]], img_sizes: Tensor) -> Detections:
+        """Decode the candidates; their boxes are clipped to their images.
 
-    def _suppress(self, people: InstanceData, img_shape: tuple[int, int]) -> InstanceData:
-        """Clip the boxes to the image and keep the best of overlapping people, best first."""
-        people.bboxes = clip_boxes_to_image(people.bboxes, img_shape)
-        keep = batched_nms(
-            people.bboxes, people.bbox_scores, people.labels, self.test_cfg['iou_thr']
+        Args:
+            outs: maps of :meth:`forward`.
+            img_sizes (B, 2): (h, w) of the part of the network input that each image fills.
+        """
+        where, labels, scores = select_candidates(
+            outs['cls_scores'],
+            outs['centernesses'],
+            self.test_cfg['score_thr'],
+            self.test_cfg['nms_pre'],
         )
-        people = people[keep[: self.test_cfg['max_per_img']]]
-        del people.batch_inds, people.point_inds
-        return people
+        offsets, vis_preds = self.kpt_predictor(outs['kpt_feats'], where)
+        strides = self.strides[where.levels]
+        points = (where.cells + 0.5) * strides[:, None]
+        keypoints = decode_keypoints(offsets, points, strides)
+        if self.with_bbox:
+            table, shape = flatten_levels(outs['bbox_preds']), PyramidShape.of(outs['bbox_preds'])
+            point_inds, _ = shape.flat_index(where.levels, *where.cells.unbind(-1))
+            bboxes = decode_boxes(table.float()[where.batch_inds, point_inds], points, strides)
+        else:
+            bboxes = enclosing_boxes(keypoints)
+        if self.with_vis:
+            keypoint_scores = vis_preds[..., 0].sigmoid()
+        else:
+            keypoint_scores = scores[:, None].expand(keypoints.shape[:2])
+        bboxes = clip_boxes(bboxes, img_sizes[where.batch_inds])
+        return Detections(where.batch_inds, bboxes, scores, labels, keypoints, keypoint_scores)
+
+    def suppress(self, people: Detections, img_sizes: Tensor) -> Detections:
+        """Keep the best of overlapping people of each image, at most ``max_per_img``."""
+        return suppress(
+            people,
+            img_sizes,
+            self.num_classes,
+            self.test_cfg['iou_thr'],
+            self.test_cfg['max_per_img'],
+        )
+
+
+def to_instances(people: Detections) -> InstanceData:
+    """The people of one image, with mmpose's names."""
+    return InstanceData(
+        bboxes=people.bboxes,
+        bbox_scores=people.scores,
+        labels=people.labels,
+        keypoints=people.keypoints,
+        keypoint_scores=people.keypoint_scores,
+        keypoints_visible=people.keypoint_scores,
+    )

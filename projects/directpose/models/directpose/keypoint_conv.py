@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
-from .pyramid import Locations, neighbourhoods
+from .pyramid import Locations, gather_3x3
 
 
 @MODELS.register_module()
@@ -37,12 +37,12 @@ class KeypointConv(nn.Module):
 
     def forward(self, feats: Sequence[Tensor], where: Locations) -> tuple[Tensor, Tensor]:
         """As :meth:`KPAlign.forward`: offsets (N, K, 2) in strides, extras (N, K, c - 2)."""
-        seen = neighbourhoods(feats, where).transpose(1, 2)  # (N, C, 9)
+        seen = gather_3x3(feats, where).transpose(1, 2)  # (N, C, 9)
         preds = F.linear(seen.flatten(1), self.conv.weight.flatten(1), self.conv.bias)
         preds = preds.unflatten(1, (-1, self.point_channels))
         preds = preds.float() if preds.dtype in (torch.half, torch.bfloat16) else preds
         return preds[..., :2], preds[..., 2:]
 
-    def whole_maps(self, feats: Sequence[Tensor]) -> list[Tensor]:
+    def dense_maps(self, feats: Sequence[Tensor]) -> list[Tensor]:
         """What is computed over whole levels, whatever the locations: nothing."""
         return []

@@ -1,9 +1,9 @@
 """Keypoint Alignment (KPAlign), evaluated only at the locations that are used.
 
 Legend of dimensions:
-    B images, L levels, C channels of the keypoint tower, K keypoints, M keypoint groups,
-    Cg channels that a group reads, F groups of features that the tower keeps separate (M or 1),
-    N used locations.
+    B images, L levels, P cells of all levels of an image, C channels of the keypoint tower,
+    K keypoints, M keypoint groups, Cg channels that a group reads, F groups of features that the
+    tower keeps separate (M or 1), N used locations.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from ...errors import InputError
-from .pyramid import CellRows, Locations, by_level, neighbourhoods
+from .pyramid import Locations, PyramidShape, flatten_levels, gather_3x3
 
 # How many levels finer a group is sampled than predicted, as far as there are finer ones.
 SOURCE_LEVELS = {'same': 0, 'finer': 1, 'finest': 1000}
@@ -60,13 +60,6 @@ def bilinear_corners(positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return columns, rows, weights
 
 
-def weighted_rows(table: Tensor, inds: Tensor, weights: Tensor) -> Tensor:
-    """Weighted sums (n, C) of rows ``inds`` (n, m) of a table (R, C), weighted by (n, m)."""
-    if torch.compiler.is_exporting():  # ONNX has no such bags
-        return (F.embedding(inds, table) * weights[..., None]).sum(1)
-    return F.embedding_bag(inds, table, mode='sum', per_sample_weights=weights)
-
-
 @MODELS.register_module()
 class KPAlign(nn.Module):
     """Keypoint Alignment layer (DirectPose, section 3.2).
@@ -77,8 +70,8 @@ class KPAlign(nn.Module):
     the ratio of the strides of that level and of the level the features are read from. The
     stride doubles from each level to the next.
 
-    The sampler is a convolution over whole levels, those that the N locations asked for need;
-    everything else happens at these locations only. A group is sampled at
+    The sampler is a convolution over whole levels; everything else happens at the N locations
+    asked for. A group is sampled at
     ``r * (cell + base) + r // 2`` of its source level. The true centre would be
     ``(r - 1) / 2``; ``r // 2`` is what the reference program does and what weights trained with
     it expect.
@@ -155,8 +148,7 @@ class KPAlign(nn.Module):
         """Predict the keypoints seen from N locations.
 
         Args:
-            feats: output of the keypoint tower, (B, C, H_l, W_l) for each level; levels that the
-                locations do not need are not touched.
+            feats: output of the keypoint tower, (B, C, H_l, W_l) for each level.
             where: the locations.
 
         Returns:
@@ -169,7 +161,9 @@ class KPAlign(nn.Module):
 
         r = ratios[..., None]
         positions = r * where.cells[:, None] + r * bases + r // 2  # (N, M, 2)
-        sampled = self._sample(feats, where.batch_inds, sources, positions)  # (N, M, Cg)
+        sampled = self._sample(
+            self.dense_maps(feats), where.batch_inds, sources, positions
+        )  # (N, M, Cg)
         preds = torch.cat(
             [predict(sampled[:, g]) for g, predict in enumerate(self.predictors)], 1
         ).to(bases.dtype)
@@ -179,7 +173,7 @@ class KPAlign(nn.Module):
         of_group = self.keypoint_group
         return bases[:, of_group] + offsets / ratios[:, of_group, None], extras
 
-    def whole_maps(self, feats: Sequence[Tensor]) -> list[Tensor]:
+    def dense_maps(self, feats: Sequence[Tensor]) -> list[Tensor]:
         """What is computed over whole levels, whatever the locations: the sampler's maps."""
         return [self.sampler(feat) for feat in feats]
 
@@ -188,7 +182,7 @@ class KPAlign(nn.Module):
 
         The locator's convolution has two outputs a group: at N places it is a small product.
         """
-        seen = neighbourhoods(feats, where).unflatten(2, (self.feature_groups, -1))  # (N, 9, F, Cg)
+        seen = gather_3x3(feats, where).unflatten(2, (self.feature_groups, -1))  # (N, 9, F, Cg)
         weight = self.locator.weight.flatten(2).unflatten(0, (self.feature_groups, -1))
         bases = torch.einsum('ntgc,goct->ngo', seen, weight.to(seen.dtype))  # (N, F, 2 * M / F)
         bases = bases.reshape(-1, self.num_groups, 2)
@@ -197,35 +191,28 @@ class KPAlign(nn.Module):
         return bases + self.locator.bias.unflatten(0, (self.num_groups, 2)).to(bases.dtype)
 
     def _sample(
-        self, feats: Sequence[Tensor], batch_inds: Tensor, sources: Tensor, positions: Tensor
+        self, maps: Sequence[Tensor], batch_inds: Tensor, sources: Tensor, positions: Tensor
     ) -> Tensor:
-        """Read the sampler's features: (N, M, Cg).
-
-        With one row for each cell and feature group, a bilinear sample is a weighted sum of four
-        rows.
+        """Read the sampler's maps bilinearly: (N, M, Cg).
 
         Args:
+            maps: of the sampler, (B, F * Cg, H_l, W_l) for each level.
             batch_inds (N,), sources (N, M): image and level that each group is read from.
             positions (N, M, 2): (x, y) in cells of that level.
         """
-        positions = positions.flatten(0, 1)
-
-        def read(level: int, chosen: Tensor) -> Tensor:
-            cells = CellRows.of(self.sampler(feats[level]))
-            # One cell outside is as good as any further, and keeps the integers small.
-            x, y = positions[chosen].unbind(-1)
-            near = torch.stack((x.clamp(-1, cells.width), y.clamp(-1, cells.height)), -1)
-            columns, rows, weights = bilinear_corners(near)
-            images, groups = chosen // self.num_groups, chosen % self.num_groups
-            inds, inside = cells.row_of(batch_inds[images, None], columns, rows)  # (n, 4)
-            return weighted_rows(
-                cells.table.reshape(-1, self.group_channels),  # (B * H * W * F, Cg)
-                inds * self.feature_groups + groups[:, None] % self.feature_groups,
-                (weights * inside).to(cells.table.dtype),
-            )
-
-        sampled = by_level(read, sources.flatten(), len(feats))
-        return sampled.unflatten(0, (-1, self.num_groups))
+        table, shape = flatten_levels(maps), PyramidShape.of(maps)
+        # One cell outside is as good as any further, and keeps the integers small.
+        x, y = positions.unbind(-1)
+        x = x.clamp(min=-1).minimum(shape.widths[sources])
+        y = y.clamp(min=-1).minimum(shape.heights[sources])
+        columns, rows, weights = bilinear_corners(torch.stack((x, y), -1))
+        inds, inside = shape.flat_index(sources[..., None], columns, rows)  # (N, M, 4)
+        inds = batch_inds[:, None, None] * table.shape[1] + inds
+        # A row for each cell and feature group.
+        groups = torch.arange(self.num_groups, device=inds.device) % self.feature_groups
+        inds = inds * self.feature_groups + groups[:, None]
+        corners = F.embedding(inds, table.reshape(-1, self.group_channels))  # (N, M, 4, Cg)
+        return ((weights * inside).to(table.dtype)[..., None] * corners).sum(2)
 
 
 @MODELS.register_module()
