@@ -36,7 +36,7 @@ def shared() -> Path:
 @pytest.fixture(scope='session')
 def synthetic_set(tmp_path_factory) -> Path:
     """A small synthetic set: 8 training and 4 held-back images."""
-    from directpose.datasets.synthetic import make_synthetic_set
+    from directpose.datasets.synthetic.scenes import make_synthetic_set
 
     out = tmp_path_factory.mktemp('synthetic') / 'set'
     make_synthetic_set(out, 8, 4, seed=3, workers=1)

@@ -3,8 +3,8 @@
 import pytest
 import torch
 from commands import CONFIG, ROOT, call, data_options
-from directpose.errors import InputError
-from directpose.inference import check_device
+from directpose.apis.inference import check_device
+from directpose.utils.errors import InputError
 from mmengine.runner import CheckpointLoader
 from mmpose.apis import MMPoseInferencer, Pose2DInferencer
 

@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from directpose.checkpoint import _history_getattr
+from directpose.weights.checkpoint import _history_getattr
 from mmengine.logging import HistoryBuffer, MessageHub
 
 

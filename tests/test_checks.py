@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 import torch
 from commands import CONFIG, ROOT, call
-from directpose.annotations import check_annotations
-from directpose.checkpoint import check_checkpoint
-from directpose.checks import (
+from directpose.datasets.metainfo import read_skeleton
+from directpose.utils.errors import InputError, StorageError, sentence_of
+from directpose.validation.coco_json import check_annotations
+from directpose.validation.config import (
     check_config,
     check_work_dir,
     read_config,
 )
-from directpose.errors import InputError, StorageError, sentence_of
-from directpose.image_files import check_images, image_problem
-from directpose.skeleton import read_skeleton
+from directpose.validation.images import check_images, image_problem
+from directpose.weights.checkpoint import check_checkpoint
 from mmengine.config import Config
 from PIL import Image
 
@@ -147,7 +147,7 @@ def test_names_without_a_file(name):
 def test_a_storage_that_fails_is_told_from_a_file_that_is_not_there(tmp_path):
     path = tmp_path / 'image.jpg'
     path.write_bytes(b'\xff\xd8 and no end')
-    for place in ('directpose.image_files.open', 'PIL.Image.open'):
+    for place in ('directpose.validation.images.open', 'PIL.Image.open'):
         failing = mock.MagicMock(side_effect=OSError(errno.EIO, 'Input/output error'))
         with (
             mock.patch(place, failing, create=True),
@@ -157,7 +157,7 @@ def test_a_storage_that_fails_is_told_from_a_file_that_is_not_there(tmp_path):
     opened = mock.mock_open()
     opened.return_value.read.side_effect = OSError(errno.ESTALE, 'Stale file handle')
     with (
-        mock.patch('directpose.image_files.open', opened, create=True),
+        mock.patch('directpose.validation.images.open', opened, create=True),
         pytest.raises(StorageError, match=r'image\.jpg \(Stale file handle\)'),
     ):
         check_images([str(path)])

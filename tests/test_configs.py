@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from builders import people, sample_of
-from directpose.skeleton import read_skeleton
+from directpose.datasets.metainfo import read_skeleton
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmpose.registry import DATASETS, MODELS

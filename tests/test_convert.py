@@ -9,8 +9,8 @@ import pytest
 import torch
 from builders import build_head, people, sample_of
 from commands import call
-from directpose.convert import from_gluoncv
-from directpose.models.directpose.pyramid import PyramidShape
+from directpose.models.directpose.sparse_maps import PyramidShape
+from directpose.weights.conversion import from_gluoncv
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DefaultScope

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 from commands import ROOT, load_tool
-from directpose.checkpoint import check_checkpoint, read_checkpoint
-from directpose.convert import from_detectron2
-from directpose.errors import InputError
+from directpose.utils.errors import InputError
+from directpose.weights.checkpoint import check_checkpoint, read_checkpoint
+from directpose.weights.conversion import from_detectron2
 from mmengine.config import Config
 from mmpose.registry import MODELS
 from torchvision.models.detection import keypointrcnn_resnet50_fpn

@@ -12,8 +12,8 @@ import distributed_steps
 import pytest
 import torch
 from commands import CONFIG, ROOT, call, data_options, run
-from directpose import processes
-from directpose.errors import InputError
+from directpose.engine import dist as processes
+from directpose.utils.errors import InputError
 
 TORCHRUN = [sys.executable, '-W', 'ignore', '-m', 'torch.distributed.run', '--nproc_per_node', '2']
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from builders import TEST_CFG, build_head
 from directpose.models import DirectPose
-from directpose.models.directpose.keypoint_coder import encode_keypoints
-from directpose.models.directpose.pyramid import PyramidShape
+from directpose.models.directpose.coder import encode_keypoints
+from directpose.models.directpose.sparse_maps import PyramidShape
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmpose.registry import DATASETS, METRICS

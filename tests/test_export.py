@@ -9,9 +9,9 @@ import onnx
 import pytest
 import torch
 from commands import CONFIG, ROOT, call, run
-from directpose.export import PixelsToPeople
-from directpose.inference import load_model, load_trained
-from directpose.onnx_detector import OnnxDetector
+from directpose.apis.inference import load_model, load_trained
+from directpose.deploy.onnx_detector import OnnxDetector
+from directpose.deploy.onnx_export import PixelsToPeople
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DefaultScope
@@ -120,7 +120,7 @@ from onnx_detector import OnnxDetector
 image = cv2.imread({str(next((synthetic_set / 'images').iterdir()))!r})
 print(OnnxDetector({str(exported)!r})([image])[0]['keypoints'].shape)
 """
-    shutil.copy(ROOT / 'projects/directpose/onnx_detector.py', tmp_path)
+    shutil.copy(ROOT / 'projects/directpose/deploy/onnx_detector.py', tmp_path)
     done = run(sys.executable, '-c', script, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith(', 17, 3)\n')

@@ -1,8 +1,8 @@
 """Files are whole or not there."""
 
 import pytest
-from directpose.errors import InputError
-from directpose.files import replacing, write_json
+from directpose.utils.errors import InputError
+from directpose.utils.io import replacing, write_json
 
 
 def test_old_file_stays_if_writing_fails(tmp_path):

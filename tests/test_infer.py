@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 from commands import CONFIG, ROOT, call
-from directpose.errors import INCOMPLETE
-from directpose.inference import find_inputs
+from directpose.apis.inference import find_inputs
+from directpose.utils.errors import INCOMPLETE
 
 
 def read(folder):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from commands import ROOT, call, mim
-from directpose.inference import detect, load_model, read_image
+from directpose.apis.inference import detect, load_model, read_image
 from mmengine.config import Config
 from mmpose.apis import MMPoseInferencer, inference_bottomup, init_model
 from mmpose.registry import DATASETS

@@ -7,8 +7,8 @@ import cv2
 import modelindex
 import pytest
 from commands import CONFIG, ROOT, load_tool, python
-from directpose.errors import InputError
-from directpose.leaderboard import evaluate, mmpose_rows, our_rows, read_results
+from directpose.benchmark.leaderboard import evaluate, mmpose_rows, our_rows, read_results
+from directpose.utils.errors import InputError
 
 PAPER = 'directpose_r50_fpn_8xb4-100e_coco-800x1333'
 RTMO = 'rtmo-s_8xb32-600e_coco-640x640'

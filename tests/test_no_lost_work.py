@@ -20,17 +20,17 @@ import pytest
 import torch
 from children import run_in_child
 from commands import CONFIG, ROOT, call, data_options, load_tool
-from directpose.errors import InputError, exit_on_input_error
-from directpose.files import write_image, write_json
-from directpose.hooks.epoch_seed import EpochSeedHook
-from directpose.hooks.finite_loss import FiniteLossHook
-from directpose.hooks.whole_checkpoints import (
+from directpose.apis.video import VideoWriter
+from directpose.engine.checkpoint_hook import (
     BACKEND,
     WholeCheckpointHook,
     check_finite,
     find_last_checkpoint,
 )
-from directpose.video import VideoWriter
+from directpose.engine.loss_hook import FiniteLossHook
+from directpose.engine.seed_hook import EpochSeedHook
+from directpose.utils.errors import InputError, exit_on_input_error
+from directpose.utils.io import write_image, write_json
 from mmengine.dataset import DefaultSampler
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import load_checkpoint

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from commands import CONFIG, ROOT, data_options, mim, python, run
-from directpose.video import VideoWriter
+from directpose.apis.video import VideoWriter
 from mmpose.apis import MMPoseInferencer, Pose2DInferencer, inference_bottomup, init_model
 
 # Boxes as well as keypoints, with a metric for each

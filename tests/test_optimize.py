@@ -3,9 +3,9 @@
 import pytest
 import torch
 from builders import people, sample_of
+from directpose.deploy.fast_form import OptimizeForInferenceHook, optimize_for_inference
 from directpose.models import DirectPoseHead
 from directpose.models.directpose.tower import GroupwiseTower, Tower, split_groups
-from directpose.optimize import OptimizeForInferenceHook, optimize_for_inference
 from mmengine.config import Config
 from mmpose.registry import MODELS
 from torch import nn

@@ -8,8 +8,8 @@ import pytest
 import torch
 from builders import people, sample_of
 from commands import CONFIG, ROOT, data_options, python
-from directpose.inference import detect, load_model
-from directpose.optim import BFloat16OptimWrapper
+from directpose.apis.inference import detect, load_model
+from directpose.engine.optim_wrapper import BFloat16OptimWrapper
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from mmpose.registry import MODELS

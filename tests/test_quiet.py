@@ -6,7 +6,7 @@ import re
 import sys
 
 from commands import CONFIG, data_options, run
-from directpose.quiet import shorten_console
+from directpose.utils.quiet import shorten_console
 
 
 def test_a_training_is_short_on_the_console_and_whole_in_its_log(synthetic_set, tmp_path):

@@ -1,9 +1,9 @@
 """Skeletons and keypoint groups."""
 
 import pytest
-from directpose.errors import InputError
+from directpose.datasets.metainfo import limb_groups, read_skeleton, resolve_groups
 from directpose.models import DirectPose
-from directpose.skeleton import limb_groups, read_skeleton, resolve_groups
+from directpose.utils.errors import InputError
 from mmengine.config import Config
 
 

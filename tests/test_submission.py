@@ -5,9 +5,9 @@ import zipfile
 
 import numpy as np
 import pytest
-from directpose.errors import InputError
 from directpose.evaluation import CocoSubmission
 from directpose.evaluation.submission import submission_problem
+from directpose.utils.errors import InputError
 
 
 def sample(img_id, count, value=12.345678):

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 from commands import CONFIG, ROOT, call, data_options, load_tool, python
-from directpose.errors import INCOMPLETE, InputError
-from directpose.video import VideoWriter, frames, open_video
+from directpose.apis.video import VideoWriter, frames, open_video
+from directpose.utils.errors import INCOMPLETE, InputError
 from mmengine.config import Config
 from pycocotools.coco import COCO
 
@@ -108,7 +108,7 @@ def images_of_all_kinds(folder, picture):
 
 
 def test_images_of_all_kinds_are_read_as_opencv_reads_them(tmp_path, trained):
-    from directpose.inference import detect, load_model, read_image
+    from directpose.apis.inference import detect, load_model, read_image
 
     rng = np.random.default_rng(0)
     picture = cv2.resize(rng.integers(0, 255, (6, 8, 3), dtype=np.uint8), (96, 64))

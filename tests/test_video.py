@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from directpose.errors import InputError
-from directpose.inference import find_inputs
-from directpose.video import (
+from directpose.apis.inference import find_inputs
+from directpose.apis.video import (
     PeopleTracker,
     VideoWriter,
     frame_count,
@@ -14,6 +13,7 @@ from directpose.video import (
     is_video,
     open_video,
 )
+from directpose.utils.errors import InputError
 
 
 def box(x, y=0, size=20):

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 from commands import CONFIG
-from directpose.hooks.bad_cases import BadCaseHook
-from directpose.inference import build_visualizer, draw, draw_tracked
-from directpose.visualization import PeopleVisualizer, confident
+from directpose.apis.inference import build_visualizer, draw, draw_tracked
+from directpose.apis.visualization import PeopleVisualizer, confident
+from directpose.engine.bad_case_hook import BadCaseHook
 from mmengine.structures import InstanceData
 from mmpose.apis import init_model
 from mmpose.registry import DATASETS

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from directpose.arguments import not_negative
-from directpose.checks import check_config, check_work_dir, read_config
-from directpose.errors import InputError, exit_on_input_error
-from directpose.files import read_json, replacing, write_json, write_text
-from directpose.run_tool import run_tool
+from directpose.utils.cli import not_negative
+from directpose.utils.errors import InputError, exit_on_input_error
+from directpose.utils.io import read_json, replacing, write_json, write_text
+from directpose.utils.run_tool import run_tool
+from directpose.validation.config import check_config, check_work_dir, read_config
 
 matplotlib.use('agg')
 from matplotlib import pyplot as plt

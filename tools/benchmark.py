@@ -23,7 +23,7 @@ from collections.abc import Iterator
 
 import mmengine
 import torch
-from directpose.arguments import not_negative, positive
+from directpose.apis.inference import default_device
 from directpose.benchmark.cases import (
     Case,
     build,
@@ -32,10 +32,10 @@ from directpose.benchmark.cases import (
 )
 from directpose.benchmark.detectors import find_threshold
 from directpose.benchmark.measure import Device, measure
-from directpose.checks import check_work_dir
-from directpose.errors import InputError, exit_on_input_error
-from directpose.files import write_json
-from directpose.inference import default_device
+from directpose.utils.cli import not_negative, positive
+from directpose.utils.errors import InputError, exit_on_input_error
+from directpose.utils.io import write_json
+from directpose.validation.config import check_work_dir
 
 
 def parse_args(argv=None):

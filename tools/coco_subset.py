@@ -6,8 +6,8 @@ python tools/coco_subset.py SRC DST --where annotation_source=coco,coco_joined
 import argparse
 import os
 
-from directpose.errors import InputError, exit_on_input_error
-from directpose.files import read_json, write_json
+from directpose.utils.errors import InputError, exit_on_input_error
+from directpose.utils.io import read_json, write_json
 
 
 def parse_args(argv=None):

@@ -13,12 +13,12 @@ from pathlib import Path
 import cv2
 import mmcv
 import numpy as np
-from directpose.arguments import positive
-from directpose.checks import check_work_dir
-from directpose.errors import InputError, exit_on_input_error
-from directpose.files import read_json, write_image
-from directpose.inference import draw, read_image
-from directpose.skeleton import read_skeleton
+from directpose.apis.inference import draw, read_image
+from directpose.datasets.metainfo import read_skeleton
+from directpose.utils.cli import positive
+from directpose.utils.errors import InputError, exit_on_input_error
+from directpose.utils.io import read_json, write_image
+from directpose.validation.config import check_work_dir
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer

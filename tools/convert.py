@@ -17,13 +17,13 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from directpose.building import build_model
-from directpose.checkpoint import read_checkpoint, weight_problems
-from directpose.checks import check_work_dir, read_config
-from directpose.configs import config_path
-from directpose.convert import from_detectron2, from_fcos, from_gluoncv, from_torchvision
-from directpose.errors import InputError, exit_on_input_error
-from directpose.files import write_bytes
+from directpose.utils.building import build_model
+from directpose.utils.config import config_path
+from directpose.utils.errors import InputError, exit_on_input_error
+from directpose.utils.io import write_bytes
+from directpose.validation.config import check_work_dir, read_config
+from directpose.weights.checkpoint import read_checkpoint, weight_problems
+from directpose.weights.conversion import from_detectron2, from_fcos, from_gluoncv, from_torchvision
 from mmengine.config import Config
 from torch import Tensor
 

@@ -16,11 +16,7 @@ import sys
 
 import cv2
 import numpy as np
-from directpose.arguments import positive
-from directpose.checks import check_work_dir, count_classes
-from directpose.errors import INCOMPLETE, InputError, exit_on_input_error
-from directpose.files import write_image, write_json
-from directpose.inference import (
+from directpose.apis.inference import (
     build_visualizer,
     coco_annotations,
     default_device,
@@ -32,7 +28,7 @@ from directpose.inference import (
     load_model,
     read_image,
 )
-from directpose.video import (
+from directpose.apis.video import (
     PeopleTracker,
     VideoWriter,
     check_windows,
@@ -43,6 +39,10 @@ from directpose.video import (
     is_video,
     open_video,
 )
+from directpose.utils.cli import positive
+from directpose.utils.errors import INCOMPLETE, InputError, exit_on_input_error
+from directpose.utils.io import write_image, write_json
+from directpose.validation.config import check_work_dir, count_classes
 from mmengine.config import DictAction
 from tqdm import tqdm
 

@@ -15,19 +15,19 @@ from pathlib import Path
 import cv2
 import mmengine
 import numpy as np
-from directpose.arguments import not_negative, positive
-from directpose.checks import check_work_dir
-from directpose.datasets.synthetic import make_synthetic_set
-from directpose.errors import InputError, exit_on_input_error
-from directpose.files import write_image
-from directpose.inference import (
+from directpose.apis.inference import (
     build_visualizer,
     default_device,
     draw,
     keypoint_threshold,
     load_model,
 )
-from directpose.run_tool import run_tool
+from directpose.datasets.synthetic.scenes import make_synthetic_set
+from directpose.utils.cli import not_negative, positive
+from directpose.utils.errors import InputError, exit_on_input_error
+from directpose.utils.io import write_image
+from directpose.utils.run_tool import run_tool
+from directpose.validation.config import check_work_dir
 from mmengine.dataset import pseudo_collate
 from mmpose.registry import DATASETS
 from tqdm import tqdm

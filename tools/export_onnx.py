@@ -2,19 +2,19 @@
 
     python tools/export_onnx.py CONFIG CHECKPOINT OUT.onnx [--no-nms]
 
-directpose.onnx_detector.OnnxDetector runs the file. Its inputs are images (B, 3, H, W), BGR, 0 to
-255, with sides that are multiples of 32, and their sizes (B, 2); its outputs image_inds (N,), boxes
-(N, 4), scores (N,), labels (N,) and keypoints (N, K, 3) of the people of all images, in
-network-input pixels.
+directpose.deploy.onnx_detector.OnnxDetector runs the file. Its inputs are images (B, 3, H, W), BGR,
+0 to 255, with sides that are multiples of 32, and their sizes (B, 2). Its outputs are image_inds (N,),
+boxes (N, 4), scores (N,), labels (N,) and keypoints (N, K, 3) of the people of all images, in pixels
+of the network input.
 """
 
 import argparse
 import os.path as osp
 
-from directpose.checks import check_work_dir, merge_options, read_config
-from directpose.errors import exit_on_input_error
-from directpose.export import export_onnx, facts_of
-from directpose.inference import load_trained
+from directpose.apis.inference import load_trained
+from directpose.deploy.onnx_export import export_onnx, facts_of
+from directpose.utils.errors import exit_on_input_error
+from directpose.validation.config import check_work_dir, merge_options, read_config
 from mmengine.config import DictAction
 
 

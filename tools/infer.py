@@ -29,11 +29,7 @@ from pathlib import Path
 
 import cv2
 import torch
-from directpose.arguments import not_negative, positive
-from directpose.checks import check_work_dir
-from directpose.errors import INCOMPLETE, InputError, StorageError, exit_on_input_error
-from directpose.files import read_json, write_json, write_text
-from directpose.inference import (
+from directpose.apis.inference import (
     IMAGE_SUFFIXES,
     coco_annotations,
     default_device,
@@ -41,6 +37,10 @@ from directpose.inference import (
     load_model,
     read_image,
 )
+from directpose.utils.cli import not_negative, positive
+from directpose.utils.errors import INCOMPLETE, InputError, StorageError, exit_on_input_error
+from directpose.utils.io import read_json, write_json, write_text
+from directpose.validation.config import check_work_dir
 from mmengine.config import DictAction
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DefaultScope

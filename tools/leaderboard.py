@@ -17,10 +17,7 @@ import os.path as osp
 import re
 
 import matplotlib
-from directpose.checks import check_work_dir
-from directpose.errors import InputError, exit_on_input_error
-from directpose.files import replacing, write_text
-from directpose.leaderboard import (
+from directpose.benchmark.leaderboard import (
     Row,
     add_latencies,
     add_measured,
@@ -28,6 +25,9 @@ from directpose.leaderboard import (
     mmpose_rows,
     our_rows,
 )
+from directpose.utils.errors import InputError, exit_on_input_error
+from directpose.utils.io import replacing, write_text
+from directpose.validation.config import check_work_dir
 from tqdm import tqdm
 
 matplotlib.use('agg')

@@ -6,14 +6,14 @@ python tools/make_synthetic.py data/synthetic_coco --labels pose_labels.npz --nu
 
 import argparse
 
-from directpose.arguments import not_negative, positive, share
-from directpose.datasets.synthetic import (
+from directpose.datasets.synthetic.scenes import (
     LONG_SIDE,
     SCENES,
     make_coco_layout_set,
     make_synthetic_set,
 )
-from directpose.errors import InputError, exit_on_input_error
+from directpose.utils.cli import not_negative, positive, share
+from directpose.utils.errors import InputError, exit_on_input_error
 
 
 def parse_args(argv=None):
@@ -34,7 +34,7 @@ def parse_args(argv=None):
     )
     what.add_argument(
         '--labels',
-        help="poses and places of COCO's people (.npz, see directpose.datasets.synthetic_layouts), "
+        help="poses and places of COCO's people (.npz, see directpose.datasets.synthetic.layouts), "
         'drawn instead of scenes of our own',
     )
     parser.add_argument(

@@ -11,9 +11,9 @@ import os
 
 import matplotlib
 import numpy as np
-from directpose.checks import check_work_dir
-from directpose.errors import InputError, exit_on_input_error
-from directpose.files import read_json, replacing
+from directpose.utils.errors import InputError, exit_on_input_error
+from directpose.utils.io import read_json, replacing
+from directpose.validation.config import check_work_dir
 
 matplotlib.use('agg')
 from matplotlib import pyplot as plt

@@ -9,8 +9,14 @@ import os.path as osp
 import re
 import sys
 
-from directpose.checkpoint import check_checkpoint
-from directpose.checks import (
+from directpose.datasets.metainfo import read_skeleton
+from directpose.engine.dist import check_in_first, start_processes, unwrapped
+from directpose.engine.runner import ConsoleRunner
+from directpose.engine.validation_hook import without_check_hook
+from directpose.utils.errors import InputError, exit_on_input_error
+from directpose.utils.io import write_json
+from directpose.utils.mmpose_tools import load_mmpose_tool
+from directpose.validation.config import (
     build_unloaded,
     check_config,
     check_image_list,
@@ -20,13 +26,7 @@ from directpose.checks import (
     merge_options,
     read_config,
 )
-from directpose.errors import InputError, exit_on_input_error
-from directpose.files import write_json
-from directpose.hooks.check_data import without_check_hook
-from directpose.mmpose_tools import load_mmpose_tool
-from directpose.processes import check_in_first, start_processes, unwrapped
-from directpose.runner import ConsoleRunner
-from directpose.skeleton import read_skeleton
+from directpose.weights.checkpoint import check_checkpoint
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 

@@ -9,15 +9,15 @@ import os.path as osp
 from pathlib import Path
 
 import torch
-from directpose.building import build_model
-from directpose.checkpoint import check_checkpoint, read_checkpoint
-from directpose.checks import check_config, merge_options, read_config
-from directpose.errors import exit_on_input_error
-from directpose.hooks.check_data import without_check_hook
-from directpose.hooks.whole_checkpoints import find_last_checkpoint
-from directpose.mmpose_tools import load_mmpose_tool
-from directpose.processes import check_in_first, start_processes
-from directpose.runner import ConsoleRunner
+from directpose.engine.checkpoint_hook import find_last_checkpoint
+from directpose.engine.dist import check_in_first, start_processes
+from directpose.engine.runner import ConsoleRunner
+from directpose.engine.validation_hook import without_check_hook
+from directpose.utils.building import build_model
+from directpose.utils.errors import exit_on_input_error
+from directpose.utils.mmpose_tools import load_mmpose_tool
+from directpose.validation.config import check_config, merge_options, read_config
+from directpose.weights.checkpoint import check_checkpoint, read_checkpoint
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 

@@ -1,15 +1,21 @@
-"""DirectPose for MMPose and MMDetection; importing it registers all that it brings."""
+"""DirectPose for MMPose and MMDetection; importing it registers all that it brings.
 
-from .dependencies import check_dependencies
-from .quiet import ignore_warnings
+Importing it also changes three things for the whole process: torch reads checkpoints without
+executing what is in them, mmengine's own checkpoints stay readable that way, and a few warnings of
+other packages are silenced. See docs/architecture.md.
+"""
+
+from .utils.dependencies import check_dependencies
+from .utils.quiet import ignore_warnings
 
 ignore_warnings()
 check_dependencies()
 
-from . import datasets, evaluation, hooks, models, optim, optimize, visualization  # noqa: E402
-from .checkpoint import allow_mmengine_checkpoints, refuse_code  # noqa: E402
-from .configs import config_path, override_by_type  # noqa: E402
+from . import datasets, engine, evaluation, models  # noqa: E402
+from .apis import visualization  # noqa: E402
+from .utils.config import config_path, override_by_type  # noqa: E402
 from .version import __version__  # noqa: E402
+from .weights.checkpoint import allow_mmengine_checkpoints, refuse_code  # noqa: E402
 
 allow_mmengine_checkpoints()
 refuse_code()
@@ -18,11 +24,9 @@ __all__ = [
     '__version__',
     'config_path',
     'datasets',
+    'engine',
     'evaluation',
-    'hooks',
     'models',
-    'optim',
-    'optimize',
     'override_by_type',
     'visualization',
 ]

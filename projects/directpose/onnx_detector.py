@@ -1,74 +1,14 @@
-"""People from an ONNX model; needs onnxruntime, OpenCV and numpy, and nothing else of ours."""
+"""The place of :mod:`directpose.deploy.onnx_detector` before version 0.2."""
 
-import json
+import warnings
 
-import cv2
-import numpy as np
-import onnxruntime
+from .deploy.onnx_detector import OnnxDetector
 
+__all__ = ['OnnxDetector']
 
-class OnnxDetector:
-    """A model that tools/export_onnx.py has written with NMS.
-
-    Args:
-        path: of the file.
-        options: keyword arguments of :class:`onnxruntime.InferenceSession`, for example
-            ``providers``.
-
-    Raises:
-        ValueError: it was written without NMS, or by something else.
-    """
-
-    def __init__(self, path: str, **options) -> None:
-        self.session = onnxruntime.InferenceSession(
-            path, **{'providers': ['CPUExecutionProvider'], **options}
-        )
-        facts = self.session.get_modelmeta().custom_metadata_map.get('directpose')
-        if facts is None:
-            raise ValueError(f'{path} was not written by tools/export_onnx.py')
-        self.facts = json.loads(facts)
-        if not self.facts['with_nms']:
-            raise ValueError(f'{path} was exported with --no-nms: its people overlap')
-
-    def __call__(self, images: list[np.ndarray]) -> list[dict[str, np.ndarray]]:
-        """Detect people.
-
-        Images of different shapes are padded to a common one, which changes what normalisation
-        sees and so the people, as it does in the model itself: see docs/scaling.md. One by one
-        they do not depend on each other.
-
-        Args:
-            images: (H, W, 3), BGR, uint8, as OpenCV reads them; of any sizes.
-
-        Returns:
-            For each image, best people first and in its pixels: ``boxes`` (N, 4) xyxy, ``scores``
-            (N,), ``labels`` (N,) and ``keypoints`` (N, K, 3): x, y, score.
-        """
-        if not images:
-            return []
-        scales, resized = zip(*map(self._resize, images), strict=True)
-        sizes = np.array([image.shape[:2] for image in resized], np.int64)
-        height, width = -(-sizes.max(0) // 32) * 32
-        batch = np.empty((len(images), 3, height, width), np.float32)
-        batch[:] = np.float32(self.facts['mean'])[:, None, None]
-        for place, image in zip(batch, resized, strict=True):
-            place[:, : image.shape[0], : image.shape[1]] = image.transpose(2, 0, 1)
-        outputs = self.session.run(None, dict(images=batch, sizes=sizes))
-        image_inds, boxes, scores, labels, keypoints = outputs
-        people = []
-        for number, scale in enumerate(scales):
-            mine = image_inds == number
-            points = keypoints[mine] / np.float32([scale, scale, 1])
-            found = dict(boxes=boxes[mine] / scale, scores=scores[mine], labels=labels[mine])
-            people.append(found | dict(keypoints=points))
-        return people
-
-    def _resize(self, image: np.ndarray) -> tuple[float, np.ndarray]:
-        """The scale of the network input, and the image at that scale, as in the training."""
-        height, width = image.shape[:2]
-        short_side, long_side = self.facts['short_side'], self.facts['long_side']
-        scale = min(short_side / min(height, width), long_side / max(height, width))
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        matrix = np.array([[scale, 0, 0], [0, scale, 0]])
-        border = cv2.BORDER_REPLICATE
-        return scale, cv2.warpAffine(image, matrix, size, borderMode=border)
+warnings.warn(
+    'directpose.onnx_detector is now directpose.deploy.onnx_detector; '
+    'the old path goes in version 0.3',
+    DeprecationWarning,
+    stacklevel=2,
+)

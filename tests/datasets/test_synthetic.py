@@ -5,7 +5,9 @@ import cv2
 import numpy as np
 import pytest
 from commands import call
-from directpose.datasets.synthetic import (
+from directpose.datasets.synthetic.body import sample_body
+from directpose.datasets.synthetic.render import OBJECT, Canvas, draw_body, sample_clothes
+from directpose.datasets.synthetic.scenes import (
     HEIGHTS,
     SCENES,
     annotate,
@@ -13,9 +15,7 @@ from directpose.datasets.synthetic import (
     make_synthetic_set,
     project_points,
 )
-from directpose.datasets.synthetic_body import sample_body
-from directpose.datasets.synthetic_render import OBJECT, Canvas, draw_body, sample_clothes
-from directpose.errors import InputError
+from directpose.utils.errors import InputError
 
 GUESS_RADIUS = SCENES['plain'].guess_radius
 

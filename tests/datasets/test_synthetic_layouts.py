@@ -7,9 +7,8 @@ import commands
 import cv2
 import numpy as np
 import pytest
-from directpose.datasets.synthetic import draw_layout
-from directpose.datasets.synthetic_body import sample_body
-from directpose.datasets.synthetic_layouts import (
+from directpose.datasets.synthetic.body import sample_body
+from directpose.datasets.synthetic.layouts import (
     SHAPES,
     body_of,
     choose_layouts,
@@ -17,6 +16,7 @@ from directpose.datasets.synthetic_layouts import (
     fill_gaps,
     read_labels,
 )
+from directpose.datasets.synthetic.scenes import draw_layout
 
 
 def make_labels(num_images=10):

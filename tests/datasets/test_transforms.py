@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from directpose.models.pose_output import to_original_pixels
+from directpose.models.pose_results import to_original_pixels
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.structures import InstanceData

@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 from commands import call
-from directpose.visualization import PeopleVisualizer
+from directpose.apis.visualization import PeopleVisualizer
 from mmengine.config import Config
 
 from .harness import prepare

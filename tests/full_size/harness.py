@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from commands import ROOT
-from directpose.skeleton import read_skeleton
+from directpose.datasets.metainfo import read_skeleton
 from mmengine.config import Config
 
 CONFIGS = sorted(p for p in (ROOT / 'configs').glob('*/*.py') if '_base_' not in p.parts)

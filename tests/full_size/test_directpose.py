@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 from commands import call
-from directpose.export import PixelsToPeople
-from directpose.inference import detect, load_model, load_trained, read_image
-from directpose.onnx_detector import OnnxDetector
+from directpose.apis.inference import detect, load_model, load_trained, read_image
+from directpose.deploy.onnx_detector import OnnxDetector
+from directpose.deploy.onnx_export import PixelsToPeople
 from mmengine.config import Config
 from mmpose.apis import init_model
 

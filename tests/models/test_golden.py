@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from builders import VISIBILITY, build_head, people, sample_of
-from directpose.convert import from_gluoncv
 from directpose.models import KeypointHeatmapHead
-from directpose.models.directpose.pyramid import PyramidShape
+from directpose.models.directpose.sparse_maps import PyramidShape
+from directpose.weights.conversion import from_gluoncv
 from mmengine.structures import InstanceData
 
 LEVELS = range(5)

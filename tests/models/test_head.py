@@ -10,10 +10,10 @@ from builders import (
     random_feats,
     sample_of,
 )
-from directpose.errors import InputError
 from directpose.models import KeypointHeatmapHead
 from directpose.models.directpose.decoding import select_candidates
-from directpose.models.directpose.pyramid import PyramidShape
+from directpose.models.directpose.sparse_maps import PyramidShape
+from directpose.utils.errors import InputError
 from mmengine.config import Config
 from mmpose.registry import MODELS
 

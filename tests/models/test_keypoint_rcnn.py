@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 import torch
 from builders import people, sample_of
-from directpose.convert import from_detectron2, from_torchvision
-from directpose.errors import InputError
+from directpose.deploy.fast_form import optimize_for_inference
 from directpose.models import ContextKeypointHead, GlobalContextModule, KeypointHead
 from directpose.models.keypoint_rcnn.detector import check_operators
 from directpose.models.keypoint_rcnn.float32 import ZeroPaddedRoIExtractor
-from directpose.models.keypoint_rcnn.keypoint_heatmaps import (
+from directpose.models.keypoint_rcnn.heatmap_coder import (
     decode_heatmaps,
     enlarge,
     keypoint_cells,
     keypoint_loss,
 )
-from directpose.optimize import optimize_for_inference
+from directpose.utils.errors import InputError
+from directpose.weights.conversion import from_detectron2, from_torchvision
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 from mmpose.registry import MODELS

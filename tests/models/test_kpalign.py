@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from builders import COCO_GROUPS
 from directpose.models import KeypointConv, KPAlign, SharedKPAlign
-from directpose.models.directpose.pyramid import Locations, PyramidShape
+from directpose.models.directpose.sparse_maps import Locations, PyramidShape
 
 SIZES = ((8, 12), (4, 6), (2, 3))
 STRIDES = (8, 16, 32)

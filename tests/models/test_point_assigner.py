@@ -1,14 +1,14 @@
 import torch
-from directpose.models.directpose.keypoint_coder import (
+from directpose.models.directpose.assigner import (
+    assign_points,
+    box_distances,
+    centerness_targets,
+)
+from directpose.models.directpose.coder import (
     decode_boxes,
     decode_keypoints,
     enclosing_boxes,
     encode_keypoints,
-)
-from directpose.models.directpose.point_assigner import (
-    assign_points,
-    box_distances,
-    centerness_targets,
 )
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from directpose.inference import with_augmentation
-from directpose.models.pose_tta import merge_passes
+from directpose.apis.inference import with_augmentation
+from directpose.models.tta import merge_passes
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.structures import InstanceData
@@ -144,7 +144,7 @@ def image():
 
 @pytest.fixture(scope='module')
 def flip_indices():
-    from directpose.skeleton import read_skeleton
+    from directpose.datasets.metainfo import read_skeleton
 
     return read_skeleton(dict(from_file='configs/_base_/datasets/coco.py'))['flip_indices']
 

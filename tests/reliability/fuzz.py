@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from children import run_in_child
 from commands import CONFIG, ROOT
-from directpose.checks import check_config
-from directpose.errors import InputError
-from directpose.inference import detect, read_image
-from directpose.skeleton import read_skeleton
+from directpose.apis.inference import detect, read_image
+from directpose.datasets.metainfo import read_skeleton
+from directpose.utils.errors import InputError
+from directpose.validation.config import check_config
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope

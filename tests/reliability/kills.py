@@ -15,9 +15,9 @@ from unittest import mock
 import torch
 from children import run_in_child
 from commands import load_tool
-from directpose.files import replacing
-from directpose.hooks import whole_checkpoints
+from directpose.engine import checkpoint_hook as whole_checkpoints
 from directpose.models import DirectPose
+from directpose.utils.io import replacing
 
 
 def die(*_, **__):

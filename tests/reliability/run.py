@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 from commands import CONFIG, data_options
-from directpose.datasets.synthetic import make_synthetic_set
-from directpose.files import write_json, write_text
+from directpose.datasets.synthetic.scenes import make_synthetic_set
+from directpose.utils.io import write_json, write_text
 from tqdm import tqdm
 
 from .fuzz import bad_outcomes, fuzz

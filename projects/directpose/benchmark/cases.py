@@ -16,12 +16,12 @@ from mmengine.registry import MODELS, DefaultScope
 from mmengine.structures import InstanceData
 from torch import nn
 
-from ..building import told_as
-from ..checkpoint import check_checkpoint, read_checkpoint
-from ..errors import InputError
+from ..datasets.metainfo import read_skeleton
+from ..deploy.fast_form import optimize_for_inference
 from ..models import DirectPose
-from ..optimize import optimize_for_inference
-from ..skeleton import read_skeleton
+from ..utils.building import told_as
+from ..utils.errors import InputError
+from ..weights.checkpoint import check_checkpoint, read_checkpoint
 from .detectors import detector_of
 from .onnx_form import OnnxForm
 

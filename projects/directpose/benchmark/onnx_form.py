@@ -9,7 +9,7 @@ from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from ..export import OUTPUTS, export_onnx
+from ..deploy.onnx_export import OUTPUTS, export_onnx
 
 
 class OnnxForm(nn.Module):

@@ -5,7 +5,7 @@ from mmengine.logging import print_log
 from mmpose.datasets import CocoDataset
 from mmpose.registry import DATASETS
 
-from ..errors import InputError
+from ..utils.errors import InputError
 
 
 @DATASETS.register_module()

@@ -15,8 +15,8 @@ from mmcv.transforms.utils import cache_randomness
 from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
 
-from ..errors import InputError, StorageError
-from ..image_files import image_problem
+from ..utils.errors import InputError, StorageError
+from ..validation.images import image_problem
 
 
 def keep_ratio_scale(img_shape: tuple[int, int], short_side: float, long_side: float) -> float:

@@ -12,8 +12,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from mmpose.registry import METRICS
 
-from ..errors import InputError
-from ..files import replacing
+from ..utils.errors import InputError
+from ..utils.io import replacing
 
 MAX_PEOPLE = 20  # of an image; the server reads no more
 NUM_KEYPOINTS = 17

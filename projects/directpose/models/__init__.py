@@ -1,6 +1,6 @@
 from .blur_resnet import BlurResNet
 from .directpose import *  # noqa: F403
 from .keypoint_rcnn import *  # noqa: F403
-from .pose_tta import PoseTTAModel
+from .tta import PoseTTAModel
 
 __all__ = ['BlurResNet', 'PoseTTAModel']

@@ -1,9 +1,9 @@
+from ..losses import SigmoidFocalLoss
 from .detector import DirectPose
 from .head import DirectPoseHead
 from .heatmap_head import KeypointHeatmapHead
 from .keypoint_conv import KeypointConv
-from .kpalign import KPAlign, SharedKPAlign
-from .losses import SigmoidFocalLoss
+from .kpt_predictors import KPAlign, SharedKPAlign
 
 __all__ = [
     'DirectPose',

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import nms
 
-from .pyramid import Locations
+from .sparse_maps import Locations
 
 
 class Detections(NamedTuple):

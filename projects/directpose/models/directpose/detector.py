@@ -5,10 +5,10 @@ from mmdet.registry import MODELS
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ...errors import InputError
-from ...skeleton import for_skeleton, read_skeleton, resolve_groups
-from ..pose_output import set_people
-from .kpalign import KPAlign
+from ...datasets.metainfo import for_skeleton, read_skeleton, resolve_groups
+from ...utils.errors import InputError
+from ..pose_results import set_people
+from .kpt_predictors import KPAlign
 
 
 @MODELS.register_module()

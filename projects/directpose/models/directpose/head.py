@@ -16,13 +16,13 @@ from mmdet.utils import reduce_mean
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from ...errors import InputError
+from ...utils.errors import InputError
 from ..normaliser import normaliser
-from ..pose_output import to_original_pixels
+from ..pose_results import to_original_pixels
+from .assigner import assign_points, box_distances, centerness_targets
+from .coder import decode_boxes, decode_keypoints, enclosing_boxes, encode_keypoints
 from .decoding import Detections, clip_boxes, select_candidates, suppress
-from .keypoint_coder import decode_boxes, decode_keypoints, enclosing_boxes, encode_keypoints
-from .point_assigner import assign_points, box_distances, centerness_targets
-from .pyramid import Locations, PyramidShape, flatten_levels
+from .sparse_maps import Locations, PyramidShape, flatten_levels
 from .tower import Tower
 
 INF = float('inf')

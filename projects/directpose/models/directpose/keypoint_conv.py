@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
-from .pyramid import Locations, gather_3x3
+from .sparse_maps import Locations, gather_3x3
 
 
 @MODELS.register_module()

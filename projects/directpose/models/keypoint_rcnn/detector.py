@@ -8,9 +8,9 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ...errors import InputError
-from ...skeleton import for_skeleton, read_skeleton
-from ..pose_output import set_people
+from ...datasets.metainfo import for_skeleton, read_skeleton
+from ...utils.errors import InputError
+from ..pose_results import set_people
 
 
 @MODELS.register_module()

@@ -11,7 +11,7 @@ from mmdet.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ...errors import InputError
+from ...utils.errors import InputError
 
 
 class RelativeSelfAttention(nn.Module):

@@ -7,7 +7,7 @@ from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
 from ..normaliser import normaliser
-from .keypoint_heatmaps import keypoint_cells, keypoint_loss
+from .heatmap_coder import keypoint_cells, keypoint_loss
 
 
 @MODELS.register_module()

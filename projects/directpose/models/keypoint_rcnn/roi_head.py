@@ -8,9 +8,9 @@ from mmdet.structures.bbox import bbox2roi
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ...errors import InputError
-from ..pose_output import to_original_pixels
-from .keypoint_heatmaps import decode_heatmaps, enlarge
+from ...utils.errors import InputError
+from ..pose_results import to_original_pixels
+from .heatmap_coder import decode_heatmaps, enlarge
 
 
 @MODELS.register_module()

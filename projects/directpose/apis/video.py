@@ -11,7 +11,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torchvision.ops import box_iou
 
-from .errors import InputError
+from ..utils.errors import InputError
 
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg')
 # Apart for the eye, on any picture: one for each of eight people, then again from the first.

@@ -14,8 +14,8 @@ from mmcv.cnn import ConvModule
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
-from ...errors import InputError
-from .pyramid import Locations, PyramidShape, flatten_levels, gather_3x3
+from ...utils.errors import InputError
+from .sparse_maps import Locations, PyramidShape, flatten_levels, gather_3x3
 
 # How many levels finer a group is sampled than predicted, as far as there are finer ones.
 SOURCE_LEVELS = {'same': 0, 'finer': 1, 'finest': 1000}

@@ -12,7 +12,7 @@ from mmengine.dist import broadcast_object_list, init_dist, is_distributed, is_m
 from mmengine.model import is_model_wrapper
 from torch import nn
 
-from .errors import InputError
+from ..utils.errors import InputError
 
 
 def start_processes(cfg: Config) -> None:

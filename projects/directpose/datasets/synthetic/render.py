@@ -6,7 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from .synthetic_body import (
+from .body import (
     ANKLES,
     ELBOWS,
     HEAD_RADIUS,

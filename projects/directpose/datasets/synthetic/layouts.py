@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import InputError
-from .synthetic_body import (
+from ...utils.errors import InputError
+from .body import (
     ANKLES,
     EARS,
     ELBOWS,

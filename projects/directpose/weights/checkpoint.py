@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 
-from .errors import InputError
+from ..utils.errors import InputError
 
 # The methods by which a HistoryBuffer of mmengine refers to its own statistics.
 _HISTORY_METHODS = ('min', 'max', 'current', 'mean')

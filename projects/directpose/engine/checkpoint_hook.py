@@ -14,9 +14,9 @@ from mmengine.hooks import CheckpointHook
 from mmpose.registry import HOOKS
 from torch import nn
 
-from ..errors import InputError
-from ..files import write_bytes, write_text
-from ..processes import check_in_first, unwrapped
+from ..utils.errors import InputError
+from ..utils.io import write_bytes, write_text
+from .dist import check_in_first, unwrapped
 
 BACKEND = 'directpose.whole_files'
 

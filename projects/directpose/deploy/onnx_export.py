@@ -10,10 +10,10 @@ from mmcv.cnn import fuse_conv_bn
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from .errors import InputError
-from .files import write_bytes
-from .models import DirectPose
-from .skeleton import read_skeleton
+from ..datasets.metainfo import read_skeleton
+from ..models import DirectPose
+from ..utils.errors import InputError
+from ..utils.io import write_bytes
 
 OUTPUTS = ('image_inds', 'boxes', 'scores', 'labels', 'keypoints')
 OPSET = 20

@@ -5,9 +5,9 @@ import os.path as osp
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
-from ..checkpoint import check_checkpoint
-from ..checks import check_config
-from ..processes import check_in_first, unwrapped
+from ..validation.config import check_config
+from ..weights.checkpoint import check_checkpoint
+from .dist import check_in_first, unwrapped
 
 
 @HOOKS.register_module()

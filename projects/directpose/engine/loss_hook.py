@@ -4,7 +4,7 @@ import torch
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
-from ..errors import InputError
+from ..utils.errors import InputError
 
 
 @HOOKS.register_module()

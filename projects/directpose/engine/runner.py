@@ -5,7 +5,7 @@ import logging
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
-from .quiet import shorten_console
+from ..utils.quiet import shorten_console
 
 
 class ConsoleRunner(Runner):

@@ -18,12 +18,12 @@ from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 from torch import nn
 
-from .building import build_model
-from .checkpoint import check_checkpoint
-from .checks import merge_options, read_config
-from .errors import InputError
-from .image_files import image_problem, telling_failures
-from .optimize import optimize_for_inference
+from ..deploy.fast_form import optimize_for_inference
+from ..utils.building import build_model
+from ..utils.errors import InputError
+from ..validation.config import merge_options, read_config
+from ..validation.images import image_problem, telling_failures
+from ..weights.checkpoint import check_checkpoint
 from .video import COLORS, VIDEO_SUFFIXES, is_camera
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')

@@ -20,11 +20,11 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from ..errors import InputError
-from ..files import write_image, write_json
-from .synthetic_body import sample_body
-from .synthetic_layouts import Layout, body_of, choose_layouts
-from .synthetic_render import (
+from ...utils.errors import InputError
+from ...utils.io import write_image, write_json
+from .body import sample_body
+from .layouts import Layout, body_of, choose_layouts
+from .render import (
     OBJECT,
     PARTS_OF_KEYPOINT,
     Canvas,

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from .errors import InputError
 
-CONFIGS = osp.join(osp.dirname(osp.abspath(__file__)), '.mim', 'configs')
+PACKAGE = osp.dirname(osp.dirname(osp.abspath(__file__)))
+CONFIGS = osp.join(PACKAGE, '.mim', 'configs')
 
 
 def config_path(name: str) -> str:

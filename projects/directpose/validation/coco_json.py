@@ -4,8 +4,8 @@ import collections
 import math
 import re
 
-from .errors import InputError
-from .files import read_json
+from ..utils.errors import InputError
+from ..utils.io import read_json
 
 NUMBER = int | float
 TYPE_NAMES = {NUMBER: 'a number', int: 'a whole number', str: 'a text', list: 'a list'}

@@ -17,9 +17,9 @@ from pycocotools.cocoeval import COCOeval
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from .benchmark.cases import load_config, scope_of
-from .errors import InputError
-from .files import read_json
+from ..utils.errors import InputError
+from ..utils.io import read_json
+from .cases import load_config, scope_of
 
 MMPOSE = osp.join(osp.dirname(mmpose.__file__), '.mim')
 # By the folder of the config; what is left works on boxes that a detector gave.

@@ -11,13 +11,13 @@ from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.datasets.transforms import KeypointConverter
 from mmpose.registry import DATASETS
 
-from .annotations import check_annotations, check_image_records
-from .building import build_model, told_as
-from .datasets import CocoKeypointDataset, PseudoBoxes, RandomScaleCrop
-from .errors import InputError
-from .files import read_json
-from .image_files import check_images
-from .skeleton import read_skeleton
+from ..datasets import CocoKeypointDataset, PseudoBoxes, RandomScaleCrop
+from ..datasets.metainfo import read_skeleton
+from ..utils.building import build_model, told_as
+from ..utils.errors import InputError
+from ..utils.io import read_json
+from .coco_json import check_annotations, check_image_records
+from .images import check_images
 
 KEYPOINT_METRICS = ('CocoMetric', 'ClasswiseCocoMetric')
 

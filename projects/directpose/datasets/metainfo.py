@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from mmengine.config.config import ConfigParsingError
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
-from .errors import InputError
+from ..utils.errors import InputError
 
 LIMB_LENGTH = 2  # keypoints of the outer part of a limb, which move together: wrist and elbow
 

@@ -1,0 +1,1 @@
+"""What a user of a trained model calls: detection, drawing, videos."""

@@ -1,0 +1,1 @@
+"""Ways of a model out of training: its fast form, and ONNX."""

@@ -1,0 +1,21 @@
+"""What governs a training or a test: hooks, the optimiser wrapper, the runner, processes."""
+
+from .bad_case_hook import BadCaseHook
+from .checkpoint_hook import WholeCheckpointHook
+from .inference_hooks import OptimizeForInferenceHook
+from .loss_hook import FiniteLossHook
+from .optim_wrapper import BFloat16OptimWrapper
+from .runner import ConsoleRunner
+from .seed_hook import EpochSeedHook
+from .validation_hook import CheckDataHook
+
+__all__ = [
+    'BFloat16OptimWrapper',
+    'BadCaseHook',
+    'CheckDataHook',
+    'ConsoleRunner',
+    'EpochSeedHook',
+    'FiniteLossHook',
+    'OptimizeForInferenceHook',
+    'WholeCheckpointHook',
+]

@@ -1,0 +1,1 @@
+"""What knows nothing of poses: configs, files, errors, the command line."""

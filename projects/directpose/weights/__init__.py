@@ -1,0 +1,1 @@
+"""Checkpoints: reading them without executing their code, and converting them."""
