@@ -49,7 +49,7 @@ demo: env
 	@$(BIN)/python tools/demo_synthetic.py --out $(OUT)
 
 ablation: data/synthetic_coco
-	@$(BIN)/python tools/ablation.py $(CONFIGS) --seeds $(SEEDS) --work-dir work_dirs/ablation $(AMP)
+	@$(BIN)/python tools/dev/ablation.py $(CONFIGS) --seeds $(SEEDS) --work-dir work_dirs/ablation $(AMP)
 
 data/synthetic_coco: | env
 	@echo "$(if $(LABELS),people in the poses and places of $(LABELS),no LABELS: scenes of our own)"
@@ -62,7 +62,7 @@ test-forks: .venv-forks/.complete
 	@$(call PYTEST,.venv-forks)
 
 .venv-forks/.complete: requirements/build.txt requirements/compiled.txt requirements/lock.txt requirements/forks.txt
-	@bash tools/setup_forks.sh $(PYTHON) .venv-forks
+	@bash tools/dev/setup_forks.sh $(PYTHON) .venv-forks
 
 clean:
 	rm -rf $(VENV) .venv-forks work_dirs

@@ -5,7 +5,7 @@ from pathlib import Path
 import directpose  # noqa: F401  (registers everything)
 import pytest
 import torch
-from commands import CONFIG, data_options, python
+from helpers.commands import CONFIG, data_options, python
 from mmengine.registry import init_default_scope
 
 ROOT = Path(__file__).resolve().parent.parent

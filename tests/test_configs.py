@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from builders import people, sample_of
 from directpose.datasets.metainfo import read_skeleton
+from helpers.builders import people, sample_of
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmpose.registry import DATASETS, MODELS

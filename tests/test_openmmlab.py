@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from commands import CONFIG, ROOT, data_options, mim, python, run
 from directpose.apis.video import VideoWriter
+from helpers.commands import CONFIG, ROOT, data_options, mim, python, run
 from mmpose.apis import MMPoseInferencer, Pose2DInferencer, inference_bottomup, init_model
 
 # Boxes as well as keypoints, with a metric for each

@@ -7,11 +7,11 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from commands import ROOT, python, run
 from directpose.datasets.metainfo import read_skeleton
 from directpose.utils.errors import InputError
 from directpose.validation.coco_json import check_category
 from directpose.validation.config import check_config
+from helpers.commands import ROOT, python, run
 from mmengine.config import Config
 from mmengine.runner import Runner
 from mmpose.registry import DATASETS, METRICS

@@ -2,10 +2,10 @@
 
     python tools/export_onnx.py CONFIG CHECKPOINT OUT.onnx [--no-nms]
 
-directpose.deploy.onnx_detector.OnnxDetector runs the file. Its inputs are images (B, 3, H, W), BGR,
-0 to 255, with sides that are multiples of 32, and their sizes (B, 2). Its outputs are image_inds (N,),
-boxes (N, 4), scores (N,), labels (N,) and keypoints (N, K, 3) of the people of all images, in pixels
-of the network input.
+directpose.deploy.onnx_detector.OnnxDetector runs the file. Inputs: images (B, 3, H, W), BGR, 0 to
+255, whose sides are multiples of 32, and their sizes (B, 2). Outputs: image_inds (N,), boxes
+(N, 4), scores (N,), labels (N,) and keypoints (N, K, 3) of the people of all images, in pixels of
+the network input.
 """
 
 import argparse

@@ -6,10 +6,10 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
-from builders import build_head, people, random_feats, sample_of
 from directpose import override_by_type
 from directpose.models.directpose.assigner import assign_points
 from directpose.utils.errors import InputError
+from helpers.builders import build_head, people, random_feats, sample_of
 from mmdet.registry import DATA_SAMPLERS, TASK_UTILS
 from mmengine.config import Config
 from mmengine.dataset import Compose, DefaultSampler, InfiniteSampler

@@ -4,7 +4,6 @@ import json
 import cv2
 import numpy as np
 import pytest
-from commands import call
 from directpose.datasets.synthetic.body import sample_body
 from directpose.datasets.synthetic.render import OBJECT, Canvas, draw_body, sample_clothes
 from directpose.datasets.synthetic.scenes import (
@@ -16,6 +15,7 @@ from directpose.datasets.synthetic.scenes import (
     project_points,
 )
 from directpose.utils.errors import InputError
+from helpers.commands import call
 
 GUESS_RADIUS = SCENES['plain'].guess_radius
 

@@ -3,7 +3,6 @@
 import json
 import re
 
-import commands
 import cv2
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from directpose.datasets.synthetic.layouts import (
     read_labels,
 )
 from directpose.datasets.synthetic.scenes import draw_layout
+from helpers import commands
 
 
 def make_labels(num_images=10):

@@ -1,8 +1,8 @@
 import shutil
 
 import pytest
-from commands import call
 from directpose.apis.visualization import PeopleVisualizer
+from helpers.commands import call
 from mmengine.config import Config
 
 from .harness import prepare

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from commands import ROOT
 from directpose.datasets.metainfo import read_skeleton
+from helpers.commands import ROOT
 from mmengine.config import Config
 
 CONFIGS = sorted(p for p in (ROOT / 'configs').glob('*/*.py') if '_base_' not in p.parts)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import torch
-from commands import call
+from helpers.commands import call
 from mmpose.apis import MMPoseInferencer, Pose2DInferencer
 
 from .harness import last_checkpoint

@@ -1,7 +1,7 @@
 """Nothing is forgotten."""
 
 import pytest
-from commands import call
+from helpers.commands import call
 
 from .harness import CONFIGS, LEFT_OUT, NOT_EXPORTED, configs
 

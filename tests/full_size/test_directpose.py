@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from commands import call
 from directpose.apis.inference import detect, load_model, load_trained, read_image
 from directpose.deploy.onnx_detector import OnnxDetector
 from directpose.deploy.onnx_export import PixelsToPeople
+from helpers.commands import call
 from mmengine.config import Config
 from mmpose.apis import init_model
 

@@ -7,10 +7,10 @@ reference head makes of them: raw outputs, targets, losses, gradients and detect
 import numpy as np
 import pytest
 import torch
-from builders import VISIBILITY, build_head, people, sample_of
 from directpose.models import KeypointHeatmapHead
 from directpose.models.directpose.sparse_maps import PyramidShape
 from directpose.weights.conversion import from_gluoncv
+from helpers.builders import VISIBILITY, build_head, people, sample_of
 from mmengine.structures import InstanceData
 
 LEVELS = range(5)

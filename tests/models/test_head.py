@@ -1,6 +1,10 @@
 import pytest
 import torch
-from builders import (
+from directpose.models import KeypointHeatmapHead
+from directpose.models.directpose.decoding import select_candidates
+from directpose.models.directpose.sparse_maps import PyramidShape
+from directpose.utils.errors import InputError
+from helpers.builders import (
     GIOU,
     SIZES,
     VISIBILITY,
@@ -10,10 +14,6 @@ from builders import (
     random_feats,
     sample_of,
 )
-from directpose.models import KeypointHeatmapHead
-from directpose.models.directpose.decoding import select_candidates
-from directpose.models.directpose.sparse_maps import PyramidShape
-from directpose.utils.errors import InputError
 from mmengine.config import Config
 from mmpose.registry import MODELS
 

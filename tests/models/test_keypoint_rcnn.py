@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from builders import people, sample_of
 from directpose.deploy.fast_form import optimize_for_inference
 from directpose.models import ContextKeypointHead, GlobalContextModule, KeypointHead
 from directpose.models.keypoint_rcnn.detector import check_operators
@@ -21,6 +20,7 @@ from directpose.models.keypoint_rcnn.heatmap_coder import (
 )
 from directpose.utils.errors import InputError
 from directpose.weights.conversion import from_detectron2, from_torchvision
+from helpers.builders import people, sample_of
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
@@ -29,7 +29,7 @@ from torch import nn
 from torchvision.models.detection import keypointrcnn_resnet50_fpn
 from torchvision.models.detection.roi_heads import keypointrcnn_loss, keypoints_to_heatmap
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / 'tests/data'
 REFINED = 'keypoint-rcnn_r50_fpn_gcm_detectron2_coco-800x1333'
 SHAPES = 'golden/detectron2_keypoint_rcnn_gcm_state_dict.json'

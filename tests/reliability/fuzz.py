@@ -15,12 +15,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from children import run_in_child
-from commands import CONFIG, ROOT
 from directpose.apis.inference import detect, read_image
 from directpose.datasets.metainfo import read_skeleton
 from directpose.utils.errors import InputError
 from directpose.validation.config import check_config
+from helpers.commands import CONFIG, ROOT
+from helpers.subprocess_utils import run_in_child
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope

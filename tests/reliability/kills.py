@@ -13,11 +13,11 @@ from pathlib import Path
 from unittest import mock
 
 import torch
-from children import run_in_child
-from commands import load_tool
 from directpose.engine import checkpoint_hook as whole_checkpoints
 from directpose.models import DirectPose
 from directpose.utils.io import replacing
+from helpers.commands import load_tool
+from helpers.subprocess_utils import run_in_child
 
 
 def die(*_, **__):

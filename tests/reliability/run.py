@@ -13,9 +13,9 @@ from collections import Counter
 from pathlib import Path
 
 import torch
-from commands import CONFIG, data_options
 from directpose.datasets.synthetic.scenes import make_synthetic_set
 from directpose.utils.io import write_json, write_text
+from helpers.commands import CONFIG, data_options
 from tqdm import tqdm
 
 from .fuzz import bad_outcomes, fuzz

@@ -1,0 +1,172 @@
+"""The exported model finds the same people."""
+
+import shutil
+import sys
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+import torch
+from directpose.apis.inference import load_model, load_trained
+from directpose.deploy.onnx_detector import OnnxDetector
+from directpose.deploy.onnx_export import PixelsToPeople
+from helpers.commands import CONFIG, ROOT, call, run
+from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.registry import DefaultScope
+from mmpose.apis import init_model
+from onnxruntime import InferenceSession
+from torchvision.ops import batched_nms
+
+
+@pytest.fixture(scope='module')
+def branches(tmp_path_factory):
+    """Config and weights of a model with every branch and two classes, in which all is found.
+
+    The weights are random, and larger than fresh ones, of which all scores are nearly the same.
+    """
+    folder = tmp_path_factory.mktemp('branches')
+    cfg = Config.fromfile(ROOT / CONFIG)
+    cfg.model.bbox_head.update(
+        num_classes=2,
+        loss_vis=dict(type='mmdet.CrossEntropyLoss', use_sigmoid=True),
+        loss_bbox=dict(type='mmdet.GIoULoss'),
+    )
+    cfg.model.test_cfg.score_thr = 0.0
+    cfg.dump(folder / 'branches.py')
+    torch.manual_seed(0)
+    model = init_model(cfg, device='cpu')
+    for weight in model.bbox_head.parameters():
+        torch.nn.init.normal_(weight, std=0.1)
+    torch.save(dict(state_dict=model.state_dict()), folder / 'branches.pth')
+    return str(folder / 'branches.py'), str(folder / 'branches.pth')
+
+
+@pytest.fixture(scope='module')
+def exported(branches, tmp_path_factory):
+    """Path of that model as ONNX."""
+    path = tmp_path_factory.mktemp('export') / 'model.onnx'
+    done = call('export_onnx', *branches, path)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def people_of(model, images):
+    """What the model itself finds in a batch of images."""
+    with DefaultScope.overwrite_default_scope('mmpose'), torch.no_grad():
+        pipeline = Compose(model.cfg.test_dataloader.dataset.pipeline)
+        batch = pseudo_collate([pipeline(dict(img=image, img_id=0, id=[0])) for image in images])
+        return [sample.pred_instances for sample in model.test_step(batch)]
+
+
+def test_the_same_people_in_batches_of_any_sizes(exported, branches, synthetic_set):
+    """With boxes and scores of keypoints from branches of their own, class by class."""
+    model, detector = load_model(*branches, 'cpu'), OnnxDetector(str(exported))
+    images = [cv2.imread(str(path)) for path in sorted((synthetic_set / 'images').iterdir())]
+    odd = [cv2.resize(images[0], (50, 301)), cv2.resize(images[1], (640, 360))]
+    assert len({image.shape for image in images[1:4]}) > 1
+    for batch in (images[:1], images[1:4], odd[:1], odd[1:]):
+        for expected, people in zip(people_of(model, batch), detector(batch), strict=True):
+            assert 20 < len(people['scores']) == len(expected.bbox_scores) <= 100
+            assert set(people['labels']) == {0, 1}
+            np.testing.assert_allclose(people['scores'], expected.bbox_scores, atol=1e-5)
+            # Of people with the same score, any order will do.
+            places = [_nearest(person, people) for person in expected]
+            assert len(set(places)) == len(places)
+            found, scores = np.split(people['keypoints'][places], [2], 2)
+            np.testing.assert_allclose(found, expected.keypoints, rtol=0, atol=1e-3)
+            np.testing.assert_allclose(scores[..., 0], expected.keypoint_scores, atol=1e-5)
+            np.testing.assert_allclose(people['boxes'][places], expected.bboxes, rtol=0, atol=1e-3)
+            np.testing.assert_array_equal(people['labels'][places], expected.labels)
+
+
+def _nearest(person, people):
+    """Index of the person of the same class whose keypoints are nearest."""
+    distances = np.abs(people['keypoints'][..., :2] - person.keypoints).max((1, 2))
+    return int(np.where(people['labels'] == person.labels, distances, np.inf).argmin())
+
+
+@pytest.fixture(scope='module')
+def strict(branches, tmp_path_factory):
+    """That model as ONNX without suppression, with a threshold that nobody reaches."""
+    path = tmp_path_factory.mktemp('export') / 'strict.onnx'
+    options = ['--no-nms', '--cfg-options', 'model.test_cfg.score_thr=1.0']
+    done = call('export_onnx', *branches, path, *options)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def test_nobody_is_found_where_nobody_is(strict):
+    feeds = dict(images=np.zeros((2, 3, 64, 96), np.float32), sizes=np.array([[40, 60], [64, 96]]))
+    images, boxes, scores, labels, keypoints = InferenceSession(str(strict)).run(None, feeds)
+    assert len(images) == len(scores) == len(labels) == 0
+    assert boxes.shape == (0, 4) and keypoints.shape == (0, 17, 3)
+
+
+def test_no_images(exported):
+    assert OnnxDetector(str(exported))([]) == []
+
+
+def test_without_torch(exported, synthetic_set, tmp_path):
+    """What runs the model is one file that can be copied, as the README says."""
+    script = f"""
+import sys
+sys.modules['torch'] = sys.modules['directpose'] = None
+import sys
+
+import cv2
+from onnx_detector import OnnxDetector
+image = cv2.imread({str(next((synthetic_set / 'images').iterdir()))!r})
+print(OnnxDetector({str(exported)!r})([image])[0]['keypoints'].shape)
+"""
+    shutil.copy(ROOT / 'projects/directpose/deploy/onnx_detector.py', tmp_path)
+    done = run(sys.executable, '-c', script, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(', 17, 3)\n')
+
+
+@pytest.mark.parametrize(
+    ('option', 'words'),
+    [
+        ('model.data_preprocessor.pad_size_divisor=64', 'pad_size_divisor 32'),
+        (
+            'test_dataloader.dataset.pipeline.1.type=Resize',
+            'by LoadImageFile, Resize,',
+        ),
+        ('tta_model.type=PoseTTA', 'tests several forms of each'),
+    ],
+)
+def test_what_is_prepared_otherwise_is_refused(option, words, trained, tmp_path):
+    arguments = [ROOT / CONFIG, trained / 'epoch_1.pth', tmp_path / 'x', '--cfg-options', option]
+    done = call('export_onnx', *arguments)
+    assert done.returncode == 1 and words in done.stderr
+    assert not (tmp_path / 'x').exists()
+
+
+def test_candidates_without_suppression(branches, exported, synthetic_set, tmp_path):
+    """They are what the suppression chooses from, class by class."""
+    model = load_trained(Config.fromfile(branches[0]), branches[1], 'cpu')
+    image = cv2.imread(str(next((synthetic_set / 'images').iterdir())))[:256, :256]
+    pixels, sizes = np.zeros((1, 3, 256, 256), np.float32), np.array([image.shape[:2]])
+    pixels[0, :, : image.shape[0], : image.shape[1]] = image.transpose(2, 0, 1)
+    with torch.no_grad():
+        everybody = PixelsToPeople(model, with_nms=False)
+        _, boxes, scores, labels, keypoints = everybody(*map(torch.from_numpy, (pixels, sizes)))
+    feeds = dict(images=pixels, sizes=sizes)
+    _, _, best, _, people = InferenceSession(str(exported)).run(None, feeds)
+    kept = batched_nms(boxes, scores, labels, model.bbox_head.test_cfg['iou_thr'])
+    kept = kept[: model.bbox_head.test_cfg['max_per_img']]
+    assert len(scores) > len(kept) > 20
+    np.testing.assert_allclose(scores[kept], best, atol=1e-5)
+    np.testing.assert_allclose(keypoints[kept], people, atol=1e-3)
+
+
+def test_files_that_are_not_for_the_detector(strict, tmp_path):
+    with pytest.raises(ValueError, match='was exported with --no-nms'):
+        OnnxDetector(str(strict))
+    model = onnx.load(strict)
+    model.ClearField('metadata_props')
+    onnx.save(model, tmp_path / 'x')
+    with pytest.raises(ValueError, match='was not written by tools'):
+        OnnxDetector(str(tmp_path / 'x'))

@@ -1,0 +1,71 @@
+"""bfloat16 and compiled models."""
+
+import json
+import math
+
+import cv2
+import pytest
+import torch
+from directpose.apis.inference import detect, load_model
+from directpose.engine.optim_wrapper import BFloat16OptimWrapper
+from helpers.builders import people, sample_of
+from helpers.commands import CONFIG, ROOT, data_options, python
+from mmengine.config import Config
+from mmengine.optim import OptimWrapper
+from mmpose.registry import MODELS
+
+
+def losses_of_a_training(wrapper, steps=12):
+    """Losses of some steps of the small detector on the same two images."""
+    torch.manual_seed(0)
+    model = MODELS.build(Config.fromfile(ROOT / CONFIG).model).train()
+    optimizer = torch.optim.SGD(model.parameters(), 0.002, momentum=0.9)
+    optim_wrapper = wrapper(optimizer)
+    images = torch.randn(2, 3, 128, 128)
+    samples = [sample_of(people((10, 10, 90, 120), (60, 20, 127, 90)), (128, 128)) for _ in 'ab']
+    found = []
+    for _ in range(steps):
+        with optim_wrapper.optim_context(model):
+            loss, _ = model.parse_losses(model.loss(images, samples))
+        optim_wrapper.update_params(loss)
+        found.append(loss.item())
+    return found, model
+
+
+def test_bfloat16_trains_like_float32():
+    single, _ = losses_of_a_training(OptimWrapper)
+    half, model = losses_of_a_training(BFloat16OptimWrapper)
+    assert half[0] != single[0]  # it is another precision
+    assert half[0] == pytest.approx(single[0], rel=0.01)
+    assert half[-1] == pytest.approx(single[-1], rel=0.02)
+    assert single[-1] < 0.9 * single[0] and all(map(math.isfinite, half))
+    assert all(p.dtype == torch.float32 for p in model.parameters())
+
+
+def test_amp_on_a_cpu_is_bfloat16(synthetic_set, tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip('there is a GPU: --amp is float16')
+    options = ['--amp', '--work-dir', tmp_path, '--cfg-options', *data_options(synthetic_set)]
+    # in a process of its own: mmengine writes what one process logs to the folder of its first run
+    done = python('tools/train.py', CONFIG, *options)
+    assert done.returncode == 0, done.stderr
+    config = next(tmp_path.glob('*.py')).read_text()
+    assert "type='BFloat16OptimWrapper'" in config and 'loss_scale' not in config
+    lines = next(tmp_path.glob('*/vis_data/scalars.json')).read_text().splitlines()
+    losses = [json.loads(line)['loss'] for line in lines if 'loss' in line]
+    assert losses and all(map(math.isfinite, losses))
+
+
+def test_a_compiled_model_finds_the_same_people(trained, synthetic_set):
+    config, checkpoint = str(ROOT / CONFIG), str(trained / 'epoch_1.pth')
+    model = load_model(config, checkpoint, 'cpu', {'model.test_cfg.score_thr': 0.0})
+    image = cv2.imread(str(next((synthetic_set / 'images').iterdir())))
+    expected = detect(model, image, 0.0).pred_instances
+    # all of the compiler but the machine code, which takes minutes
+    model.forward = torch.compile(model.forward, backend='aot_eager')
+    found = detect(model, image, 0.0).pred_instances
+    assert len(found) == len(expected) > 10
+    for name in ('keypoints', 'bboxes', 'bbox_scores'):
+        torch.testing.assert_close(
+            torch.from_numpy(found[name]), torch.from_numpy(expected[name]), rtol=1e-4, atol=1e-3
+        )

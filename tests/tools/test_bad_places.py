@@ -1,0 +1,60 @@
+"""What is missing on a machine is told in a sentence: a network, a GPU, a whole file."""
+
+import pytest
+import torch
+from directpose.apis.inference import check_device
+from directpose.utils.errors import InputError
+from helpers.commands import CONFIG, ROOT, call, data_options
+from mmengine.runner import CheckpointLoader
+from mmpose.apis import MMPoseInferencer, Pose2DInferencer
+
+
+def test_no_network(monkeypatch, tmp_path, synthetic_set):
+    """Nobody listens at this port; the pretrained backbone of a training is there."""
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    address = 'http://127.0.0.1:9/resnet50-0676ba61.pth'
+    place = tmp_path / 'hub/checkpoints/resnet50-0676ba61.pth'
+    with pytest.raises(InputError, match='put the file there by hand') as error:
+        CheckpointLoader.load_checkpoint(address)
+    assert address in str(error.value) and str(place) in str(error.value)
+    pretrained = dict(_delete_=True, type='Pretrained', checkpoint=address)
+    config = tmp_path / 'own.py'
+    config.write_text(
+        f"_base_ = '{ROOT / CONFIG}'\nmodel = dict(backbone=dict(init_cfg={pretrained}))\n"
+    )
+    options = ('--work-dir', tmp_path / 'work', '--cfg-options', *data_options(synthetic_set))
+    done = call('train', config, *options)
+    assert done.returncode == 1 and f'error: cannot download {address}' in done.stderr
+    assert 'model.backbone.init_cfg=None' in done.stderr
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
+@pytest.mark.parametrize('tool', ['demo', 'infer'])
+def test_no_gpu(tool, trained, synthetic_set, tmp_path):
+    images = synthetic_set / 'images'
+    options = ('--out', tmp_path / 'out', '--device', 'cuda:0')
+    done = call(tool, CONFIG, trained / 'epoch_1.pth', images, *options)
+    assert done.returncode == 1 and 'error: --device cuda:0 cannot be used' in done.stderr
+    with pytest.raises(InputError, match='available: cpu'):
+        check_device('cuda:0')
+    with pytest.raises(InputError, match='--device gpu cannot be used'):
+        check_device('gpu')
+    check_device('cpu')
+
+
+@pytest.mark.parametrize('inferencer', [Pose2DInferencer, MMPoseInferencer])
+@pytest.mark.parametrize(
+    ('content', 'words'), [(b'', 'is empty'), (b'text', 'is truncated|is not an image')]
+)
+def test_no_image(inferencer, content, words, trained, tmp_path):
+    path = tmp_path / 'photo.jpg'
+    path.write_bytes(content)
+    weights = str(trained / 'epoch_1.pth')
+    if inferencer is Pose2DInferencer:
+        model = Pose2DInferencer(str(ROOT / CONFIG), weights, device='cpu')
+    else:
+        model = MMPoseInferencer(str(ROOT / CONFIG), weights, device='cpu')
+    with pytest.raises(InputError, match=f'{path} ({words})'):
+        next(model(str(path)))
+    with pytest.raises(InputError, match=r'no\.jpg does not exist'):
+        next(model(str(tmp_path / 'no.jpg')))

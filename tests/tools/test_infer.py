@@ -1,0 +1,172 @@
+"""tools/infer.py: shards and restarts give what one run gives."""
+
+import errno
+import json
+import shutil
+from unittest import mock
+
+import cv2
+import numpy as np
+import pytest
+from directpose.apis.inference import find_inputs
+from directpose.utils.errors import INCOMPLETE
+from helpers.commands import CONFIG, ROOT, call
+
+
+def read(folder):
+    """Records of all parts, by image."""
+    lines = [line for part in sorted(folder.rglob('*.jsonl')) for line in part.open()]
+    records = [json.loads(line) for line in lines]
+    by_image = {record['image']: record for record in records}
+    assert len(by_image) == len(records)
+    return by_image
+
+
+@pytest.fixture
+def infer(trained, synthetic_set, tmp_path):
+    """Run the tool on 12 images, one by one, of which one is broken and one too long."""
+    images = tmp_path / 'images'
+    shutil.copytree(synthetic_set / 'images', images)
+    first, *_, last = sorted(images.iterdir())
+    first.write_bytes(b'no image')
+    cv2.imwrite(str(last), np.zeros((10, 40000, 3), np.uint8))
+
+    def run(out, *args, images=images):
+        common = [images, '--out', tmp_path / out, '--workers', 0, '--batch', 1, *args]
+        options = ['--cfg-options', 'model.test_cfg.score_thr=0.0', '--score-thr', 0.0]
+        return call('infer', ROOT / CONFIG, trained / 'epoch_1.pth', *common, *options)
+
+    return run
+
+
+def test_shards_are_the_whole(infer, tmp_path):
+    assert infer('one').returncode == INCOMPLETE
+    for shard in ('0/2', '1/2'):
+        assert infer('two', '--shard', shard, '--part', 4).returncode == INCOMPLETE
+    one, two = read(tmp_path / 'one'), read(tmp_path / 'two')
+    assert one == two and len(one) == 12
+    assert sorted(p.name for p in (tmp_path / 'two').iterdir()) == ['shard-0-of-2', 'shard-1-of-2']
+    assert len(list((tmp_path / 'two').rglob('part-*.jsonl'))) == 4
+    broken = [record for record in one.values() if 'error' in record]
+    assert len(broken) == 2 and 'OpenCV can resize' in broken[0]['error'] + broken[1]['error']
+    person = next(r for r in one.values() if r.get('people'))['people'][0]
+    assert len(person['keypoints']) == 51 and len(person['bbox']) == 4
+
+
+def test_it_goes_on_where_it_was_interrupted(infer, tmp_path):
+    assert infer('out', '--part', 4).returncode == INCOMPLETE
+    parts = sorted((tmp_path / 'out').rglob('part-*.jsonl'))
+    whole = [part.read_text() for part in parts]
+    parts[0].write_text('{"kept": 1}\n')
+    parts[1].unlink()
+    assert infer('out', '--part', 4).returncode == INCOMPLETE
+    assert [part.read_text() for part in parts] == ['{"kept": 1}\n', *whole[1:]]
+
+
+def test_another_job_is_not_mixed_with_what_is_there(infer, tmp_path):
+    assert infer('out').returncode == INCOMPLETE
+    (part,) = (tmp_path / 'out').rglob('part-*.jsonl')
+    before = part.read_text()
+    sorted((tmp_path / 'images').iterdir())[-1].unlink()
+    done = infer('out', '--part', 4)
+    assert done.returncode == 1 and 'parts that were made with other images, part' in done.stderr
+    assert part.read_text() == before
+
+
+def test_a_storage_that_fails_is_no_broken_image(infer, tmp_path):
+    """Nothing is written that a restart would take for done."""
+    with mock.patch('builtins.open', side_effect=fail_for(tmp_path / 'images')):
+        done = infer('out')
+    assert done.returncode == 1 and 'call again when its storage works' in done.stderr
+    shutil.move(tmp_path / 'images', tmp_path / 'away')
+    (tmp_path / 'list.txt').write_text('a.jpg\nb.jpg\n')
+    done = infer('out', images=tmp_path / 'list.txt')
+    assert done.returncode == 1 and 'none of the 2 images of part-000000.jsonl' in done.stderr
+    assert not list((tmp_path / 'out').rglob('part-*'))
+
+
+def test_images_that_are_all_broken_are_no_stop(infer, tmp_path):
+    for name in 'ab':
+        (tmp_path / f'{name}.jpg').write_bytes(b'no image')
+    lines = [tmp_path / 'a.jpg', tmp_path / 'b.jpg', tmp_path / ('x' * 300 + '.jpg')]
+    (tmp_path / 'list.txt').write_text('\n'.join(map(str, lines)))
+    assert infer('out', '--part', 2, images=tmp_path / 'list.txt').returncode == INCOMPLETE
+    assert all('error' in record for record in read(tmp_path / 'out').values())
+
+
+def test_what_could_not_be_read_is_counted(infer, capfd):
+    for _ in range(2):  # the second time, all parts are there
+        assert infer('out', '--part', 4).returncode == INCOMPLETE
+        assert '2 of 12 images could not be read' in capfd.readouterr().err
+
+
+def test_folders_with_subfolders_and_other_pictures(infer, tmp_path, capfd):
+    """As tools/demo.py finds them; what OpenCV does not read is told."""
+    images = tmp_path / 'images'
+    for image in sorted(images.iterdir())[4:]:
+        image.unlink()
+    (images / 'sub').mkdir()
+    shutil.copy(sorted(images.iterdir())[1], images / 'sub/again.JPG')
+    for name in ('a.gif', 'sub/b.HEIC', 'c.txt'):
+        (images / name).write_bytes(b'no image')
+    infer('out')
+    assert len(read(tmp_path / 'out')) == 5
+    said = 'images: skipped 2 pictures of kinds that OpenCV may not read (.gif, .heic)'
+    assert said in capfd.readouterr().err
+    found = find_inputs([str(images)])
+    assert len(found) == 5 and str(images / 'sub/again.JPG') in found
+
+
+def test_with_test_time_augmentation(trained, synthetic_set, tmp_path):
+    config = tmp_path / 'ms.py'
+    config.write_text(
+        f"_base_ = '{ROOT / CONFIG}'\n"
+        "steps = {step['type']: step for step in _base_.val_pipeline}\n"
+        "resize, pack = dict(type='ResizeKeepRatio'), steps['PackPoseInputs']\n"
+        "flip = dict(type='MultiScaleFlip', short_sides=[192], resize=resize, pack=pack)\n"
+        "tta_pipeline = [steps['LoadImageFile'], flip]\n"
+        "tta_model = dict(type='mmdet.PoseTTAModel')\n"
+        'del steps, resize, pack, flip\n'
+    )
+    done = call(
+        *('infer', config, trained / 'epoch_1.pth', synthetic_set / 'images'),
+        *('--out', tmp_path / 'out', '--workers', 0, '--batch', 3, '--score-thr', 0.0),
+        *('--cfg-options', 'model.test_cfg.score_thr=0.0'),
+    )
+    assert done.returncode == 0, done.stderr
+    records = read(tmp_path / 'out').values()
+    assert len(records) == 12 and all(record['people'] for record in records)
+
+
+def fail_for(folder, real=open):
+    """An ``open`` for which the files of a folder are on a device that does not answer."""
+
+    def opened(path, *args, **kwargs):
+        if str(path).startswith(str(folder)):
+            raise OSError(errno.EIO, 'Input/output error')
+        return real(path, *args, **kwargs)
+
+    return opened
+
+
+@pytest.mark.parametrize(
+    ('args', 'words'),
+    [
+        (['--shard', '2/2'], '--shard 2/2: give I/N with I from 0 to N - 1'),
+        (['--shard', 'x'], '--shard x: give I/N'),
+    ],
+)
+def test_bad_arguments(infer, args, words):
+    done = infer('out', *args)
+    assert done.returncode == 1 and words in done.stderr
+
+
+def test_lists_of_images(tmp_path):
+    for name, text, words in (
+        ('empty.txt', '\n', 'holds no images'),
+        ('nowhere.txt', None, 'cannot read the image list'),
+    ):
+        if text is not None:
+            (tmp_path / name).write_text(text)
+        done = call('infer', 'config', 'checkpoint', tmp_path / name, '--out', tmp_path / 'out')
+        assert done.returncode == 1 and words in done.stderr
