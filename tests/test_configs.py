@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from directpose.datasets.metainfo import read_skeleton
+from directpose.datasets.metainfo import parse_metainfo
 from helpers.builders import people, sample_of
 from mmengine.config import Config
 from mmengine.dataset import Compose
@@ -38,7 +38,7 @@ def test_builds_learns_and_predicts(path):
         config.model.test_cfg.rcnn.max_per_img = 4
     model = MODELS.build(config.model)
     images = torch.randn(1, 3, 64, 96)
-    num_keypoints = read_skeleton(config.model.metainfo)['num_keypoints']
+    num_keypoints = parse_metainfo(config.model.metainfo)['num_keypoints']
     labels = people((10, 5, 60, 60), num_keypoints=num_keypoints)
     samples = [sample_of(labels, img_shape=(64, 96))]
     loss, losses = model.parse_losses(model(images, samples, mode='loss'))
@@ -64,7 +64,7 @@ def test_data_and_metrics_fit_together(path):
     config = load(path)
     Compose(config.train_dataloader.dataset.pipeline)
     Compose(config.test_dataloader.dataset.pipeline)
-    names = read_skeleton(config.model.metainfo)['keypoint_id2name']
+    names = parse_metainfo(config.model.metainfo)['keypoint_id2name']
     for split in ('train', 'val', 'test'):
         dataset = {**config[f'{split}_dataloader'].dataset, 'lazy_init': True}
         assert DATASETS.build(dataset).metainfo['keypoint_id2name'] == names
@@ -110,7 +110,7 @@ def parameters(module):
 
 def finer(model):
     """How many levels finer each group is sampled."""
-    return model.bbox_head.kpt_predictor.levels_finer.tolist()
+    return model.bbox_head.kpt_predictor.level_offsets.tolist()
 
 
 def test_naive_has_no_alignment():

@@ -7,7 +7,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from directpose.datasets.metainfo import read_skeleton
+from directpose.datasets.metainfo import parse_metainfo
 from directpose.utils.errors import InputError
 from directpose.validation.coco_json import check_category
 from directpose.validation.config import check_config
@@ -29,7 +29,7 @@ def make_animals(folder):
     """A set of two pictures with animals of three of the 54 species, as AP-10K writes it."""
     rng = np.random.default_rng(0)
     names = list(
-        read_skeleton(dict(from_file='configs/_base_/datasets/ap10k.py'))[
+        parse_metainfo(dict(from_file='configs/_base_/datasets/ap10k.py'))[
             'keypoint_id2name'
         ].values()
     )
@@ -200,7 +200,7 @@ def test_the_config_of_the_repository_has_the_metainfo_of_the_doc():
     exec(files_of_the_doc()['kite.py'], of_doc)
     assert Config.fromfile(path).dataset_info.to_dict() == of_doc['dataset_info']
     (ours,) = (ROOT / 'configs').glob('directpose/*kite*.py')
-    skeleton = read_skeleton(Config.fromfile(ours).model.metainfo)
+    skeleton = parse_metainfo(Config.fromfile(ours).model.metainfo)
     assert skeleton['num_keypoints'] == 5
 
 
@@ -232,7 +232,7 @@ def test_the_commands_of_the_doc(kites):
 
 def test_groups_and_flips_of_the_doc(kites):
     config = Config.fromfile(kites / 'kites.py')
-    from directpose.models import DirectPose
+    from directpose.models.directpose.detector import DirectPose
 
     config.model.pop('type')
     model = DirectPose(**config.model)
@@ -266,7 +266,7 @@ AP10K_KEYPOINTS = [
 def test_other_keypoints_of_the_same_number():
     """COCO's people and AP-10K's animals have 17 keypoints each."""
     animals, humans = (
-        read_skeleton(dict(from_file=f'configs/_base_/datasets/{name}.py'))
+        parse_metainfo(dict(from_file=f'configs/_base_/datasets/{name}.py'))
         for name in ('ap10k', 'coco')
     )
     coco_keypoints = list(humans['keypoint_id2name'].values())

@@ -17,11 +17,10 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from directpose.utils.building import build_model
-from directpose.utils.config import config_path
+from directpose.utils.config import build_model, config_path, read_config
 from directpose.utils.errors import InputError, exit_on_input_error
 from directpose.utils.io import write_bytes
-from directpose.validation.config import check_work_dir, read_config
+from directpose.validation.config import check_work_dir
 from directpose.weights.checkpoint import read_checkpoint, weight_problems
 from directpose.weights.conversion import from_detectron2, from_fcos, from_gluoncv, from_torchvision
 from mmengine.config import Config

@@ -16,20 +16,9 @@ import sys
 
 import cv2
 import numpy as np
-from directpose.apis.inference import (
-    build_visualizer,
-    coco_annotations,
-    default_device,
-    detect,
-    draw,
-    draw_tracked,
-    find_inputs,
-    keypoint_threshold,
-    load_model,
-    read_image,
-)
+from directpose.apis.inference import default_device, detect, find_inputs, load_model, read_image
+from directpose.apis.tracking import PeopleTracker
 from directpose.apis.video import (
-    PeopleTracker,
     VideoWriter,
     check_windows,
     frame_count,
@@ -38,6 +27,13 @@ from directpose.apis.video import (
     is_camera,
     is_video,
     open_video,
+)
+from directpose.apis.visualization import (
+    build_visualizer,
+    coco_annotations,
+    draw,
+    draw_tracked,
+    keypoint_threshold,
 )
 from directpose.utils.cli import positive
 from directpose.utils.errors import INCOMPLETE, InputError, exit_on_input_error

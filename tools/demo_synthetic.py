@@ -15,18 +15,12 @@ from pathlib import Path
 import cv2
 import mmengine
 import numpy as np
-from directpose.apis.inference import (
-    build_visualizer,
-    default_device,
-    draw,
-    keypoint_threshold,
-    load_model,
-)
+from directpose.apis.inference import default_device, load_model
+from directpose.apis.visualization import build_visualizer, draw, keypoint_threshold
 from directpose.datasets.synthetic.scenes import make_synthetic_set
-from directpose.utils.cli import not_negative, positive
+from directpose.utils.cli import not_negative, positive, run_tool
 from directpose.utils.errors import InputError, exit_on_input_error
 from directpose.utils.io import write_image
-from directpose.utils.run_tool import run_tool
 from directpose.validation.config import check_work_dir
 from mmengine.dataset import pseudo_collate
 from mmpose.registry import DATASETS

@@ -12,9 +12,10 @@ import argparse
 import os.path as osp
 
 from directpose.apis.inference import load_trained
-from directpose.deploy.onnx_export import export_onnx, facts_of
+from directpose.deploy.onnx_export import export_metadata, export_onnx
+from directpose.utils.config import merge_options, read_config
 from directpose.utils.errors import exit_on_input_error
-from directpose.validation.config import check_work_dir, merge_options, read_config
+from directpose.validation.config import check_work_dir
 from mmengine.config import DictAction
 
 
@@ -40,7 +41,7 @@ def main(argv=None):
     check_work_dir(osp.dirname(osp.abspath(args.out)), 'OUT')
     cfg = read_config(args.config)
     merge_options(cfg, args.cfg_options)
-    facts = facts_of(cfg) | dict(with_nms=not args.no_nms)
+    facts = export_metadata(cfg) | dict(with_nms=not args.no_nms)
     model = load_trained(cfg, args.checkpoint, 'cpu')
     export_onnx(model, args.out, not args.no_nms, facts)
     print(f'written to {args.out}')

@@ -31,12 +31,12 @@ import cv2
 import torch
 from directpose.apis.inference import (
     IMAGE_SUFFIXES,
-    coco_annotations,
     default_device,
     files_in,
     load_model,
     read_image,
 )
+from directpose.apis.visualization import coco_annotations
 from directpose.utils.cli import not_negative, positive
 from directpose.utils.errors import INCOMPLETE, InputError, StorageError, exit_on_input_error
 from directpose.utils.io import read_json, write_json, write_text

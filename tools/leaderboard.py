@@ -26,7 +26,7 @@ from directpose.benchmark.leaderboard import (
     our_rows,
 )
 from directpose.utils.errors import InputError, exit_on_input_error
-from directpose.utils.io import replacing, write_text
+from directpose.utils.io import atomic_write, write_text
 from directpose.validation.config import check_work_dir
 from tqdm import tqdm
 
@@ -151,7 +151,7 @@ def plot(rows: list[Row], caption: str, path: str) -> None:
     low, high = axes.get_xlim()
     axes.set_xlim(low, high**1.08)  # for the labels
     figure.tight_layout()
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         figure.savefig(partial, dpi=130)
     plt.close(figure)
 

@@ -9,10 +9,11 @@ import os.path as osp
 import re
 import sys
 
-from directpose.datasets.metainfo import read_skeleton
-from directpose.engine.dist import check_in_first, start_processes, unwrapped
+from directpose.datasets.metainfo import parse_metainfo
+from directpose.engine.dist import run_on_rank0, start_processes, unwrap_model
 from directpose.engine.runner import ConsoleRunner
 from directpose.engine.validation_hook import without_check_hook
+from directpose.utils.config import merge_options, read_config
 from directpose.utils.errors import InputError, exit_on_input_error
 from directpose.utils.io import write_json
 from directpose.utils.mmpose_tools import load_mmpose_tool
@@ -23,8 +24,6 @@ from directpose.validation.config import (
     check_skeleton,
     check_work_dir,
     count_classes,
-    merge_options,
-    read_config,
 )
 from directpose.weights.checkpoint import check_checkpoint
 from mmengine.config import Config
@@ -56,7 +55,7 @@ def check_submission(cfg: Config, name: str) -> None:
     """
     if not re.fullmatch(r'[\w.+-]+', name):
         raise InputError(f'--submit {name}: give a name of letters, digits and . _ + - only')
-    ours, coco = (read_skeleton(m)['keypoint_id2name'] for m in (cfg.model.metainfo, COCO))
+    ours, coco = (parse_metainfo(m)['keypoint_id2name'] for m in (cfg.model.metainfo, COCO))
     if ours != coco or count_classes(cfg.model) != 1:
         raise InputError(
             f"--submit: COCO's server takes people with COCO's 17 keypoints, {cfg.filename} is for "
@@ -65,7 +64,7 @@ def check_submission(cfg: Config, name: str) -> None:
     check_work_dir(cfg.work_dir)
     part = f'{cfg.filename}: test_dataloader.dataset'
     dataset = build_unloaded(cfg.test_dataloader.dataset, part)
-    check_skeleton(dataset, read_skeleton(cfg.model.metainfo))
+    check_skeleton(dataset, parse_metainfo(cfg.model.metainfo))
     check_image_list(dataset)
 
 
@@ -82,15 +81,15 @@ def main():
     cfg.work_dir = osp.abspath(cfg.work_dir)  # mmpose's hooks join relative ones twice
     start_processes(cfg)
     if submit is None:
-        check_in_first(check_config, cfg, ('test',))
+        run_on_rank0(check_config, cfg, ('test',))
     else:
-        check_in_first(check_submission, cfg, submit)
+        run_on_rank0(check_submission, cfg, submit)
         cfg.test_evaluator = dict(type='CocoSubmission', name=submit, out_dir=cfg.work_dir)
     cfg.custom_hooks = without_check_hook(cfg.get('custom_hooks', []))
     # The checkpoint brings all weights; those of the backbone's training are not needed.
     cfg.model.backbone.init_cfg = None
     runner = ConsoleRunner.from_cfg(cfg)
-    check_in_first(check_checkpoint, args.checkpoint, unwrapped(runner.model))
+    run_on_rank0(check_checkpoint, args.checkpoint, unwrap_model(runner.model))
     metrics = runner.test()
     runner.visualizer.add_scalars(metrics)
     runner.visualizer.close()  # TensorBoard's writer is another thread, which may be behind

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import torch
 from directpose.engine.checkpoint_hook import find_last_checkpoint
-from directpose.engine.dist import check_in_first, start_processes
+from directpose.engine.dist import run_on_rank0, start_processes
 from directpose.engine.runner import ConsoleRunner
 from directpose.engine.validation_hook import without_check_hook
-from directpose.utils.building import build_model
+from directpose.utils.config import build_model, merge_options, read_config
 from directpose.utils.errors import exit_on_input_error
 from directpose.utils.mmpose_tools import load_mmpose_tool
-from directpose.validation.config import check_config, merge_options, read_config
+from directpose.validation.config import check_config
 from directpose.weights.checkpoint import check_checkpoint, read_checkpoint
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
@@ -55,8 +55,8 @@ def main():
         cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
         del cfg.optim_wrapper.loss_scale
     start_processes(cfg)
-    check_in_first(check_config, cfg, ('train', 'val'))
-    check_in_first(check_start, cfg)
+    run_on_rank0(check_config, cfg, ('train', 'val'))
+    run_on_rank0(check_start, cfg)
     cfg.custom_hooks = without_check_hook(cfg.get('custom_hooks', []))
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else ConsoleRunner.from_cfg(cfg)
     runner.train()

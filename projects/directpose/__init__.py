@@ -15,10 +15,10 @@ from . import datasets, engine, evaluation, models  # noqa: E402
 from .apis import visualization  # noqa: E402
 from .utils.config import config_path, override_by_type  # noqa: E402
 from .version import __version__  # noqa: E402
-from .weights.checkpoint import allow_mmengine_checkpoints, refuse_code  # noqa: E402
+from .weights.checkpoint import allow_mmengine_checkpoints, enforce_weights_only  # noqa: E402
 
 allow_mmengine_checkpoints()
-refuse_code()
+enforce_weights_only()
 
 __all__ = [
     '__version__',

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from directpose.apis.inference import find_inputs
+from directpose.apis.tracking import PeopleTracker
 from directpose.apis.video import (
-    PeopleTracker,
     VideoWriter,
     frame_count,
     frame_rate,

@@ -5,8 +5,13 @@ import json
 import cv2
 import numpy as np
 import pytest
-from directpose.apis.inference import build_visualizer, draw, draw_tracked
-from directpose.apis.visualization import PeopleVisualizer, confident
+from directpose.apis.visualization import (
+    PeopleVisualizer,
+    build_visualizer,
+    confident,
+    draw,
+    draw_tracked,
+)
 from directpose.engine.bad_case_hook import BadCaseHook
 from helpers.commands import CONFIG
 from mmengine.structures import InstanceData

@@ -1,7 +1,7 @@
 """Skeletons and keypoint groups."""
 
 import pytest
-from directpose.datasets.metainfo import limb_groups, read_skeleton, resolve_groups
+from directpose.datasets.metainfo import limb_groups, parse_metainfo, resolve_groups
 from directpose.models import DirectPose
 from directpose.utils.errors import InputError
 from mmengine.config import Config
@@ -25,7 +25,7 @@ def names_of(groups, skeleton):
 
 
 def test_limbs_of_coco_give_the_groups_of_the_paper(root):
-    skeleton = read_skeleton(dict(from_file='configs/_base_/datasets/coco.py'))
+    skeleton = parse_metainfo(dict(from_file='configs/_base_/datasets/coco.py'))
     config = Config.fromfile(root / 'configs/_base_/models/directpose_r50_fpn.py')
     of_paper = resolve_groups(config.keypoint_groups, skeleton)
     assert of_paper == [
@@ -43,7 +43,7 @@ def test_limbs_of_coco_give_the_groups_of_the_paper(root):
 
 
 def test_limbs_of_animals():
-    skeleton = read_skeleton(dict(from_file='configs/_base_/datasets/ap10k.py'))
+    skeleton = parse_metainfo(dict(from_file='configs/_base_/datasets/ap10k.py'))
     groups = names_of(resolve_groups(None, skeleton), skeleton)
     assert groups[:5] == [
         ['L_Eye', 'R_Eye', 'Nose'],
@@ -73,14 +73,14 @@ def test_limb_groups(count, limbs, groups):
 
 @pytest.mark.parametrize('name', ['coco', 'crowdpose', 'posetrack18', 'ap10k', 'coco_wholebody'])
 def test_each_keypoint_is_in_one_group(name):
-    skeleton = read_skeleton(dict(from_file=f'configs/_base_/datasets/{name}.py'))
+    skeleton = parse_metainfo(dict(from_file=f'configs/_base_/datasets/{name}.py'))
     groups = resolve_groups(None, skeleton)
     listed = sorted(k for group in groups for k in group)
     assert listed == list(range(skeleton['num_keypoints']))
 
 
 def test_groups_by_name():
-    skeleton = read_skeleton(metainfo())
+    skeleton = parse_metainfo(metainfo())
     groups = [('tip', 'end'), ('left', 'right'), ('middle',)]
     assert resolve_groups(groups, skeleton) == [(0, 4), (1, 2), (3,)]
     with pytest.raises(InputError, match=r'name elbow, but the keypoints of kite are tip, left'):
@@ -102,7 +102,7 @@ def test_groups_by_name():
 )
 def test_bad_metainfo(info, words):
     with pytest.raises(InputError, match=words):
-        read_skeleton(info)
+        parse_metainfo(info)
 
 
 def test_a_metainfo_file_with_a_typing_error(tmp_path):
@@ -111,7 +111,7 @@ def test_a_metainfo_file_with_a_typing_error(tmp_path):
     with pytest.raises(
         InputError, match=r'metainfo .*kite\.py is no Python that mmengine can read'
     ):
-        read_skeleton(dict(from_file=str(path)))
+        parse_metainfo(dict(from_file=str(path)))
 
 
 def tiny(root, **changes):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from directpose.apis.inference import load_model, load_trained
 from directpose.deploy.onnx_detector import OnnxDetector
-from directpose.deploy.onnx_export import PixelsToPeople
+from directpose.deploy.onnx_export import ExportableDirectPose
 from helpers.commands import CONFIG, ROOT, call, run
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
@@ -151,7 +151,7 @@ def test_candidates_without_suppression(branches, exported, synthetic_set, tmp_p
     pixels, sizes = np.zeros((1, 3, 256, 256), np.float32), np.array([image.shape[:2]])
     pixels[0, :, : image.shape[0], : image.shape[1]] = image.transpose(2, 0, 1)
     with torch.no_grad():
-        everybody = PixelsToPeople(model, with_nms=False)
+        everybody = ExportableDirectPose(model, with_nms=False)
         _, boxes, scores, labels, keypoints = everybody(*map(torch.from_numpy, (pixels, sizes)))
     feeds = dict(images=pixels, sizes=sizes)
     _, _, best, _, people = InferenceSession(str(exported)).run(None, feeds)

@@ -135,9 +135,9 @@ def test_only_the_first_process_checks():
         mock.patch.object(processes, 'is_main_process', lambda: True),
         mock.patch.object(processes, 'broadcast_object_list', lambda x, group: sent.extend(x)),
     ):
-        processes.check_in_first(check, 'good')
+        processes.run_on_rank0(check, 'good')
         with pytest.raises(InputError, match='bad'):
-            processes.check_in_first(check, 'bad')
+            processes.run_on_rank0(check, 'bad')
     assert sent == [False, True] and calls == ['good', 'bad']
 
     def receive(failed, group):
@@ -147,9 +147,9 @@ def test_only_the_first_process_checks():
         mock.patch.object(processes, 'is_main_process', lambda: False),
         mock.patch.object(processes, 'broadcast_object_list', receive),
     ):
-        processes.check_in_first(check, 'good')
+        processes.run_on_rank0(check, 'good')
         with pytest.raises(SystemExit) as end:
-            processes.check_in_first(check, 'bad')
+            processes.run_on_rank0(check, 'bad')
     assert end.value.code == 1 and len(calls) == 2
 
 

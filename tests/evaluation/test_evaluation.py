@@ -57,15 +57,15 @@ class GroundTruthKeypoints(torch.nn.Module):
         super().__init__()
         self.offsets = offsets  # (level, column, row) -> (K, 2), in strides
 
-    def forward(self, feats, where):
-        offsets = [self.offsets[place] for place in places_of(where)]
+    def forward(self, feats, locations):
+        offsets = [self.offsets[place] for place in places_of(locations)]
         offsets = torch.stack(offsets) if offsets else torch.zeros(0, 17, 2)
         return offsets, offsets[..., :0]
 
 
-def places_of(where):
+def places_of(locations):
     """(level, column, row) of each location."""
-    return [tuple(p) for p in torch.cat([where.levels[:, None], where.cells], 1).tolist()]
+    return [tuple(p) for p in torch.cat([locations.levels[:, None], locations.cells], 1).tolist()]
 
 
 def perfect_outputs(head, keypoints, input_shape):

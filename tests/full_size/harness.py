@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from directpose.datasets.metainfo import read_skeleton
+from directpose.datasets.metainfo import parse_metainfo
 from helpers.commands import ROOT
 from mmengine.config import Config
 
@@ -107,7 +107,7 @@ def prepare(path: Path, folder: Path) -> Path:
     # Random weights are sure of nobody.
     test_cfg = cfg.model.test_cfg.rcnn if two_stages else cfg.model.test_cfg
     test_cfg.update(score_thr=0.0, max_per_img=20)
-    write_data(folder, read_skeleton(cfg.model.metainfo), head.get('num_classes', 1))
+    write_data(folder, parse_metainfo(cfg.model.metainfo), head.get('num_classes', 1))
     annotations = str(folder / 'people.json')
     for split in ('train', 'val', 'test'):
         loader = cfg[f'{split}_dataloader']

@@ -5,7 +5,7 @@ import pytest
 import torch
 from directpose.apis.inference import detect, load_model, load_trained, read_image
 from directpose.deploy.onnx_detector import OnnxDetector
-from directpose.deploy.onnx_export import PixelsToPeople
+from directpose.deploy.onnx_export import ExportableDirectPose
 from helpers.commands import call
 from mmengine.config import Config
 from mmpose.apis import init_model
@@ -63,7 +63,7 @@ def test_export(random_model, tmp_path):
     done = call('export_onnx', config, checkpoint, file)
     assert done.returncode == 0, done.stderr
     detector = OnnxDetector(file)
-    exact = PixelsToPeople(load_trained(Config.fromfile(config), checkpoint, 'cpu'))
+    exact = ExportableDirectPose(load_trained(Config.fromfile(config), checkpoint, 'cpu'))
     for height, width in ((128, 96), (256, 320), (512, 768)):
         assert largest_difference(exact, detector.session, height, width) < 1e-3
 

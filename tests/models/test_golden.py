@@ -67,10 +67,10 @@ def test_raw_outputs(heads, feats, golden):
     for level in LEVELS:
         close(outs['cls_scores'][level], golden[f'cls_{level}'], 1e-4)
         close(outs['centernesses'][level], golden[f'ctr_{level}'], 1e-4)
-    offsets, vis_preds = heads[0].kpt_predictor(outs['kpt_feats'], all_points(feats))
+    offsets, vis_logits = heads[0].kpt_predictor(outs['kpt_feats'], all_points(feats))
     expected = [golden[f'kpt_{level}'].flatten(2) for level in LEVELS]
     expected = torch.cat(expected, 2).transpose(1, 2).reshape(-1, 17, 3)
-    close(torch.cat([offsets, vis_preds], -1), expected, 1e-4)
+    close(torch.cat([offsets, vis_logits], -1), expected, 1e-4)
     close(heads[1](feats[0]), golden['heatmap'], 1e-4)
 
 
@@ -82,15 +82,17 @@ def test_targets(heads, feats, samples, golden):
     expected = [golden[f'tgt_labels_{level}'].reshape(2, -1) for level in LEVELS]
     assert torch.equal(matched < 0, torch.cat(expected, 1) == 1)
 
-    where = (matched >= 0).nonzero(as_tuple=True)
-    targets = head._targets(priors, labels, matched, *where)
-    boxes = torch.cat([golden[f'tgt_bbox_{level}'].reshape(2, -1, 4) for level in LEVELS], 1)[where]
+    positives = (matched >= 0).nonzero(as_tuple=True)
+    targets = head._targets(priors, labels, matched, *positives)
+    boxes = torch.cat([golden[f'tgt_bbox_{level}'].reshape(2, -1, 4) for level in LEVELS], 1)[
+        positives
+    ]
     ours = torch.cat(
         [targets.points - targets.bboxes[:, :2], targets.bboxes[:, 2:] - targets.points], 1
     )
     close(ours / targets.strides[:, None], boxes, 1e-4)
     keypoints = [golden[f'tgt_kpt_{level}'].reshape(2, -1, 17, 3) for level in LEVELS]
-    keypoints = torch.cat(keypoints, 1)[where]
+    keypoints = torch.cat(keypoints, 1)[positives]
     labelled = targets.keypoints_visible > 0
     assert torch.equal(labelled, keypoints[..., 2] > 0)
     close(targets.offsets[labelled], keypoints[..., :2][labelled], 1e-4)

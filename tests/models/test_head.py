@@ -93,15 +93,21 @@ def test_candidates_of_one_image_only():
 
 def test_nms_pre_limits_each_level():
     outs = build_head()(random_feats())
-    where, labels, scores = select_candidates(outs['cls_scores'], outs['centernesses'], 0.0, 7)
+    locations, labels, scores = select_candidates(outs['cls_scores'], outs['centernesses'], 0.0, 7)
     for b in range(2):
-        assert torch.bincount(where.levels[where.batch_inds == b]).tolist() == [7, 7, 7, 7, 6]
+        assert torch.bincount(locations.levels[locations.batch_inds == b]).tolist() == [
+            7,
+            7,
+            7,
+            7,
+            6,
+        ]
     for level in range(5):
         probs = (
             outs['cls_scores'][level][0, 0].sigmoid() * outs['centernesses'][level][0, 0].sigmoid()
         )
-        chosen = (where.batch_inds == 0) & (where.levels == level)
-        columns, rows = where.cells[chosen].unbind(1)
+        chosen = (locations.batch_inds == 0) & (locations.levels == level)
+        columns, rows = locations.cells[chosen].unbind(1)
         best = probs.flatten().sort(descending=True).values[: len(rows)].sqrt()
         torch.testing.assert_close(scores[chosen], best)
         torch.testing.assert_close(probs[rows, columns].sqrt(), best)
@@ -150,15 +156,15 @@ def test_l1_loss_is_the_formula():
     points = (matched >= 0).nonzero(as_tuple=True)
     targets = head._targets(priors, [labels], matched, *points)
     kpt_feats = [torch.randn(1, 72, *size) for size in SIZES]
-    where = PyramidShape.of(kpt_feats).locations(*points)
-    offsets, _ = head.kpt_predictor(kpt_feats, where)
+    locations = PyramidShape.of(kpt_feats).locations(*points)
+    offsets, _ = head.kpt_predictor(kpt_feats, locations)
     numbers = targets.keypoints_visible.sum(1).long()  # n_i
     assert set(numbers.tolist()) == {5, 11}
     errors = zip((offsets - targets.offsets).abs(), numbers, strict=True)
     error = torch.stack([e[:n].mean() for e, n in errors])  # over labelled k, and x and y
     weight = targets.centernesses * numbers
     expected = (weight * error).sum() / weight.sum()
-    loss = head._keypoint_losses(kpt_feats, where, targets)['loss_kpt']
+    loss = head._keypoint_losses(kpt_feats, locations, targets)['loss_kpt']
     torch.testing.assert_close(loss, expected)
 
 

@@ -92,8 +92,8 @@ def dense_kpalign(layer, feats, sources):
 )
 def test_pointwise_equals_dense(source_levels, sources):
     layer, feats = build(source_levels, dtype=torch.float64), feature_maps(dtype=torch.float64)
-    offsets, extras = layer(feats, everywhere())
-    pointwise = torch.cat([offsets, extras], -1)
+    offsets, vis_logits = layer(feats, everywhere())
+    pointwise = torch.cat([offsets, vis_logits], -1)
     dense = dense_kpalign(layer, feats, sources).flatten(0, 1)
     torch.testing.assert_close(pointwise, dense, atol=1e-5, rtol=0)
 
@@ -109,25 +109,25 @@ def test_shared_features_equal_dense():
     layer = build(dtype=torch.float64, kind=SharedKPAlign)
     assert layer.in_channels == 8 and layer.sampler.conv.groups == 1
     feats = feature_maps(channels=8, dtype=torch.float64)
-    offsets, extras = layer(feats, everywhere())
+    offsets, vis_logits = layer(feats, everywhere())
     dense = dense_kpalign(layer, feats, [[0] * 3, [0] * 3, [1] * 3]).flatten(0, 1)
-    torch.testing.assert_close(torch.cat([offsets, extras], -1), dense, atol=1e-5, rtol=0)
+    torch.testing.assert_close(torch.cat([offsets, vis_logits], -1), dense, atol=1e-5, rtol=0)
 
 
 def test_pointwise_equals_dense_in_float32():
     layer, feats = build(), feature_maps()
-    offsets, extras = layer(feats, everywhere())
+    offsets, vis_logits = layer(feats, everywhere())
     dense = dense_kpalign(layer, feats, [[0] * 3, [0] * 3, [1] * 3]).flatten(0, 1)
-    torch.testing.assert_close(torch.cat([offsets, extras], -1), dense, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(torch.cat([offsets, vis_logits], -1), dense, atol=1e-5, rtol=1e-5)
 
 
 def test_some_locations_are_rows_of_all():
     layer, feats = build(), feature_maps()
     chosen = torch.tensor([100, 3, 3, 250])
-    offsets, extras = layer(feats, Locations(*(values[chosen] for values in everywhere())))
-    all_offsets, all_extras = layer(feats, everywhere())
+    offsets, vis_logits = layer(feats, Locations(*(values[chosen] for values in everywhere())))
+    all_offsets, all_vis_logits = layer(feats, everywhere())
     torch.testing.assert_close(offsets, all_offsets[chosen])
-    torch.testing.assert_close(extras, all_extras[chosen])
+    torch.testing.assert_close(vis_logits, all_vis_logits[chosen])
 
 
 def test_gradcheck():
@@ -136,10 +136,10 @@ def test_gradcheck():
     sizes = (4, 6), (2, 3)
     feats = [torch.randn(1, 8, *s, dtype=torch.float64, requires_grad=True) for s in sizes]
     points = torch.tensor([9, 26, 29])
-    where = PyramidShape.of(feats).locations(torch.zeros_like(points), points)
+    locations = PyramidShape.of(feats).locations(torch.zeros_like(points), points)
 
     def outputs(*maps):
-        return layer(maps, where)
+        return layer(maps, locations)
 
     assert torch.autograd.gradcheck(outputs, feats)
 
@@ -147,9 +147,9 @@ def test_gradcheck():
 def test_no_location_still_reaches_every_parameter():
     layer, feats = build(), feature_maps()
     nowhere = Locations(*(values[:0] for values in everywhere()))
-    offsets, extras = layer(feats, nowhere)
-    assert offsets.shape == (0, 6, 2) and extras.shape == (0, 6, 1)
-    (offsets.sum() + extras.sum()).backward()
+    offsets, vis_logits = layer(feats, nowhere)
+    assert offsets.shape == (0, 6, 2) and vis_logits.shape == (0, 6, 1)
+    (offsets.sum() + vis_logits.sum()).backward()
     assert all(p.grad is not None and not p.grad.any() for p in layer.parameters())
 
 
@@ -158,10 +158,10 @@ def test_samples_outside_the_map_are_zero(shift):
     layer, feats = build(), feature_maps()
     torch.nn.init.zeros_(layer.locator.weight)
     torch.nn.init.constant_(layer.locator.bias, shift)
-    _, extras = layer(feats, everywhere())
+    _, vis_logits = layer(feats, everywhere())
     biases = [predictor.bias[2::3] for predictor in layer.predictors]
     expected = torch.cat(biases)[layer.keypoint_order]
-    torch.testing.assert_close(extras[..., 0], expected.expand(len(extras), -1))
+    torch.testing.assert_close(vis_logits[..., 0], expected.expand(len(vis_logits), -1))
 
 
 def test_half_precision_features_give_float32_coordinates():
@@ -196,7 +196,7 @@ def test_bad_source_levels_are_named(source_levels):
 
 def test_keypoint_conv_is_a_convolution():
     layer, feats = KeypointConv(24, 6, with_visibility=True), feature_maps()
-    offsets, extras = layer(feats, everywhere())
+    offsets, vis_logits = layer(feats, everywhere())
     expected = torch.cat([layer.conv(x).flatten(2) for x in feats], 2).transpose(1, 2)
     expected = expected.reshape(-1, 6, 3)
-    torch.testing.assert_close(torch.cat([offsets, extras], -1), expected)
+    torch.testing.assert_close(torch.cat([offsets, vis_logits], -1), expected)

@@ -144,9 +144,9 @@ def image():
 
 @pytest.fixture(scope='module')
 def flip_indices():
-    from directpose.datasets.metainfo import read_skeleton
+    from directpose.datasets.metainfo import parse_metainfo
 
-    return read_skeleton(dict(from_file='configs/_base_/datasets/coco.py'))['flip_indices']
+    return parse_metainfo(dict(from_file='configs/_base_/datasets/coco.py'))['flip_indices']
 
 
 def test_one_scale_and_no_flip_is_plain_testing(model, image, flip_indices):

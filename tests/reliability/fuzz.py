@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import torch
 from directpose.apis.inference import detect, read_image
-from directpose.datasets.metainfo import read_skeleton
+from directpose.datasets.metainfo import parse_metainfo
 from directpose.utils.errors import InputError
 from directpose.validation.config import check_config
 from helpers.commands import CONFIG, ROOT
@@ -215,7 +215,7 @@ class Cases:
     def _detector(self):
         """The model of the demo, with random weights."""
         model = MODELS.build(self.cfg.model).eval()
-        model.cfg, model.dataset_meta = self.cfg, read_skeleton(self.cfg.model.metainfo)
+        model.cfg, model.dataset_meta = self.cfg, parse_metainfo(self.cfg.model.metainfo)
         return model
 
     def configs(self, rng: random.Random) -> str:

@@ -15,7 +15,7 @@ from unittest import mock
 import torch
 from directpose.engine import checkpoint_hook as whole_checkpoints
 from directpose.models import DirectPose
-from directpose.utils.io import replacing
+from directpose.utils.io import atomic_write
 from helpers.commands import load_tool
 from helpers.subprocess_utils import run_in_child
 
@@ -26,7 +26,7 @@ def die(*_, **__):
 
 def half_a_checkpoint(obj, filepath):
     """Die in the middle of a file."""
-    with replacing(filepath) as partial, open(partial, 'wb') as file:
+    with atomic_write(filepath) as partial, open(partial, 'wb') as file:
         file.write(obj[: len(obj) // 2])
         file.flush()
         die()

@@ -2,7 +2,7 @@
 
 import pytest
 from directpose.utils.errors import InputError
-from directpose.utils.io import replacing, write_json
+from directpose.utils.io import atomic_write, write_json
 
 
 def test_old_file_stays_if_writing_fails(tmp_path):
@@ -10,7 +10,7 @@ def test_old_file_stays_if_writing_fails(tmp_path):
     write_json([1], path)
     with (
         pytest.raises(InputError, match=r'results.json \(No space left .* untouched'),
-        replacing(path) as partial,
+        atomic_write(path) as partial,
     ):
         with open(partial, 'w') as file:
             file.write('half')

@@ -11,21 +11,18 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from directpose.datasets.metainfo import read_skeleton
+from directpose.datasets.metainfo import parse_metainfo
+from directpose.utils.config import read_config
 from directpose.utils.errors import InputError, StorageError, sentence_of
 from directpose.validation.coco_json import check_annotations
-from directpose.validation.config import (
-    check_config,
-    check_work_dir,
-    read_config,
-)
+from directpose.validation.config import check_config, check_work_dir
 from directpose.validation.images import check_images, image_problem
 from directpose.weights.checkpoint import check_checkpoint
 from helpers.commands import CONFIG, ROOT, call
 from mmengine.config import Config
 from PIL import Image
 
-COCO = read_skeleton(dict(from_file='configs/_base_/datasets/coco.py'))
+COCO = parse_metainfo(dict(from_file='configs/_base_/datasets/coco.py'))
 
 
 def annotation(**changes):

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from directpose.utils.cli import not_negative
+from directpose.utils.cli import not_negative, run_tool
+from directpose.utils.config import read_config
 from directpose.utils.errors import InputError, exit_on_input_error
-from directpose.utils.io import read_json, replacing, write_json, write_text
-from directpose.utils.run_tool import run_tool
-from directpose.validation.config import check_config, check_work_dir, read_config
+from directpose.utils.io import atomic_write, read_json, write_json, write_text
+from directpose.validation.config import check_config, check_work_dir
 
 matplotlib.use('agg')
 from matplotlib import pyplot as plt
@@ -107,7 +107,7 @@ def draw_plot(results: dict[str, list[dict]], path: Path) -> None:
     axes.set_yticks(range(len(results)), list(results))
     axes.invert_yaxis()
     axes.grid(axis='x', alpha=0.3)
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         figure.savefig(partial, dpi=130)
     plt.close(figure)
 

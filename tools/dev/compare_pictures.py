@@ -13,8 +13,9 @@ from pathlib import Path
 import cv2
 import mmcv
 import numpy as np
-from directpose.apis.inference import draw, read_image
-from directpose.datasets.metainfo import read_skeleton
+from directpose.apis.inference import read_image
+from directpose.apis.visualization import draw
+from directpose.datasets.metainfo import parse_metainfo
 from directpose.utils.cli import positive
 from directpose.utils.errors import InputError, exit_on_input_error
 from directpose.utils.io import read_json, write_image
@@ -101,7 +102,7 @@ def main(argv=None):
         raise InputError(f'--results {" ".join(args.results)}: give NAME=FILE for each model')
     found = [[r for r in read_json(file) if r['score'] > args.score_thr] for _, file in named]
     visualizer = PoseLocalVisualizer(radius=2, line_width=1)
-    skeleton = read_skeleton(dict(from_file=args.metainfo))
+    skeleton = parse_metainfo(dict(from_file=args.metainfo))
     visualizer.set_dataset_meta(skeleton, skeleton_style='mmpose')
     rows = []
     for image in tqdm(truth['images'][: args.count], 'pictures'):

@@ -12,7 +12,7 @@ import os
 import matplotlib
 import numpy as np
 from directpose.utils.errors import InputError, exit_on_input_error
-from directpose.utils.io import read_json, replacing
+from directpose.utils.io import atomic_write, read_json
 from directpose.validation.config import check_work_dir
 
 matplotlib.use('agg')
@@ -73,7 +73,7 @@ def main(argv=None):
     for axes, path in zip(panels[0], args.files, strict=True):
         draw_panel(axes, path)
     figure.tight_layout()
-    with replacing(args.out) as partial:
+    with atomic_write(args.out) as partial:
         figure.savefig(partial, dpi=130)
     print(f'written to {args.out}')
 

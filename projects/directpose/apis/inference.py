@@ -1,4 +1,4 @@
-"""Images in, pictures and COCO-format JSON out."""
+"""From image files to people."""
 
 import glob
 import os.path as osp
@@ -11,20 +11,17 @@ import mmcv
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.structures import InstanceData
 from mmpose.apis import inference_bottomup, init_model
-from mmpose.registry import MODELS, VISUALIZERS
+from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
-from mmpose.visualization import PoseLocalVisualizer
 from torch import nn
 
 from ..deploy.fast_form import optimize_for_inference
-from ..utils.building import build_model
+from ..utils.config import build_model, merge_options, read_config
 from ..utils.errors import InputError
-from ..validation.config import merge_options, read_config
-from ..validation.images import image_problem, telling_failures
+from ..validation.images import classify_io_errors, image_problem
 from ..weights.checkpoint import check_checkpoint
-from .video import COLORS, VIDEO_SUFFIXES, is_camera
+from .video import VIDEO_SUFFIXES, is_camera
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 # Pictures that OpenCV does not read, or not everywhere
@@ -131,7 +128,7 @@ def read_image(path: str) -> np.ndarray:
     # OpenCV fills what a truncated file lacks with grey and says nothing.
     problem = image_problem(path)
     try:
-        with telling_failures(path):
+        with classify_io_errors(path):
             image = None if problem else mmcv.imread(path)
     except cv2.error as error:  # more pixels than it takes
         raise InputError(f'{path} is not read by OpenCV ({error.err})') from error
@@ -156,75 +153,6 @@ def detect(model: nn.Module, image: np.ndarray, score_thr: float) -> PoseDataSam
     people = sample.pred_instances
     sample.pred_instances = people[people.bbox_scores > score_thr]
     return sample
-
-
-def build_visualizer(model: nn.Module) -> PoseLocalVisualizer:
-    """A visualizer of its own, as the model's config has it, for the model's skeleton."""
-    cfg = {k: v for k, v in model.cfg.visualizer.items() if k not in ('vis_backends', '_scope_')}
-    if cfg['type'] == 'PeopleVisualizer':
-        cfg['score_thr'] = 0.0  # who is to be drawn is chosen before
-    # The registry would give the same instance to all who ask.
-    visualizer = VISUALIZERS.get(cfg.pop('type'))(**cfg)
-    visualizer.set_dataset_meta(model.dataset_meta, skeleton_style='mmpose')
-    return visualizer
-
-
-def keypoint_threshold(cfg: Config) -> float:
-    """The least score of a keypoint that a config draws."""
-    return cfg.get('default_hooks', {}).get('visualization', {}).get('kpt_thr', 0.3)
-
-
-def draw(
-    visualizer: PoseLocalVisualizer,
-    image: np.ndarray,
-    sample: PoseDataSample,
-    kpt_thr: float,
-    with_gt: bool = False,
-) -> np.ndarray:
-    """Picture (H, W', 3), RGB, of the keypoints that score above a threshold, at the right of the
-    ground truth if wanted."""
-    options = dict(draw_gt=with_gt, draw_heatmap=False, kpt_thr=kpt_thr)
-    visualizer.add_datasample('', image, sample, **options)
-    return visualizer.get_image()
-
-
-def draw_tracked(
-    visualizer: PoseLocalVisualizer,
-    image: np.ndarray,
-    sample: PoseDataSample,
-    kpt_thr: float,
-    ids: list[int],
-) -> np.ndarray:
-    """Picture (H, W, 3), RGB, with each of the people in the colour of its number."""
-    people = sample.pred_instances
-    for number, track_id in enumerate(ids):
-        color = COLORS[track_id % len(COLORS)]
-        visualizer.bbox_color = color
-        visualizer.kpt_color = [color] * people.keypoints.shape[1]
-        visualizer.link_color = [color] * len(visualizer.skeleton)
-        one = PoseDataSample()
-        one.pred_instances = people[number : number + 1]
-        image = draw(visualizer, image, one, kpt_thr)
-    return image
-
-
-def coco_annotations(people: InstanceData, image_id: int) -> list[dict]:
-    """COCO keypoint results of one image; a keypoint is (x, y, score)."""
-    boxes = people.bboxes.copy()
-    boxes[:, 2:] -= boxes[:, :2]
-    keypoints = np.concatenate([people.keypoints, people.keypoint_scores[..., None]], -1)
-    return [
-        dict(
-            image_id=image_id,
-            category_id=int(label) + 1,
-            keypoints=np.round(points.flatten().astype(float), 3).tolist(),
-            bbox=np.round(box.astype(float), 3).tolist(),
-            score=round(float(score), 5),
-        )
-        for label, points, box, score in zip(
-            people.labels, keypoints, boxes, people.bbox_scores, strict=True
-        )
-    ]
 
 
 def default_device() -> str:

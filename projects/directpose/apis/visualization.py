@@ -1,11 +1,25 @@
-"""Pictures of many people, on images of any size."""
+"""What becomes of the people: pictures, on images of any size, and COCO records."""
 
 import numpy as np
+from mmengine.config import Config
+from mmengine.structures import InstanceData
 from mmpose.registry import VISUALIZERS
 from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
+from torch import nn
 
 UNIT = 640  # pixels of the long side at which the sizes of the config hold
+# Apart for the eye, on any picture: one for each of eight people, then again from the first.
+COLORS = (
+    (230, 25, 75),
+    (60, 180, 75),
+    (255, 225, 25),
+    (0, 130, 200),
+    (245, 130, 48),
+    (70, 240, 240),
+    (240, 50, 230),
+    (170, 255, 195),
+)
 
 
 @VISUALIZERS.register_module()
@@ -48,3 +62,72 @@ def confident(sample: PoseDataSample, score_thr: float) -> PoseDataSample:
     chosen = sample.new()
     chosen.pred_instances = people[people.bbox_scores > score_thr]
     return chosen
+
+
+def build_visualizer(model: nn.Module) -> PoseLocalVisualizer:
+    """A visualizer of its own, as the model's config has it, for the model's skeleton."""
+    cfg = {k: v for k, v in model.cfg.visualizer.items() if k not in ('vis_backends', '_scope_')}
+    if cfg['type'] == 'PeopleVisualizer':
+        cfg['score_thr'] = 0.0  # who is to be drawn is chosen before
+    # The registry would give the same instance to all who ask.
+    visualizer = VISUALIZERS.get(cfg.pop('type'))(**cfg)
+    visualizer.set_dataset_meta(model.dataset_meta, skeleton_style='mmpose')
+    return visualizer
+
+
+def keypoint_threshold(cfg: Config) -> float:
+    """The least score of a keypoint that a config draws."""
+    return cfg.get('default_hooks', {}).get('visualization', {}).get('kpt_thr', 0.3)
+
+
+def draw(
+    visualizer: PoseLocalVisualizer,
+    image: np.ndarray,
+    sample: PoseDataSample,
+    kpt_thr: float,
+    with_gt: bool = False,
+) -> np.ndarray:
+    """Picture (H, W', 3), RGB, of the keypoints that score above a threshold, at the right of the
+    ground truth if wanted."""
+    options = dict(draw_gt=with_gt, draw_heatmap=False, kpt_thr=kpt_thr)
+    visualizer.add_datasample('', image, sample, **options)
+    return visualizer.get_image()
+
+
+def draw_tracked(
+    visualizer: PoseLocalVisualizer,
+    image: np.ndarray,
+    sample: PoseDataSample,
+    kpt_thr: float,
+    ids: list[int],
+) -> np.ndarray:
+    """Picture (H, W, 3), RGB, with each of the people in the colour of its number."""
+    people = sample.pred_instances
+    for number, track_id in enumerate(ids):
+        color = COLORS[track_id % len(COLORS)]
+        visualizer.bbox_color = color
+        visualizer.kpt_color = [color] * people.keypoints.shape[1]
+        visualizer.link_color = [color] * len(visualizer.skeleton)
+        one = PoseDataSample()
+        one.pred_instances = people[number : number + 1]
+        image = draw(visualizer, image, one, kpt_thr)
+    return image
+
+
+def coco_annotations(people: InstanceData, image_id: int) -> list[dict]:
+    """COCO keypoint results of one image; a keypoint is (x, y, score)."""
+    boxes = people.bboxes.copy()
+    boxes[:, 2:] -= boxes[:, :2]
+    keypoints = np.concatenate([people.keypoints, people.keypoint_scores[..., None]], -1)
+    return [
+        dict(
+            image_id=image_id,
+            category_id=int(label) + 1,
+            keypoints=np.round(points.flatten().astype(float), 3).tolist(),
+            bbox=np.round(box.astype(float), 3).tolist(),
+            score=round(float(score), 5),
+        )
+        for label, points, box, score in zip(
+            people.labels, keypoints, boxes, people.bbox_scores, strict=True
+        )
+    ]

@@ -16,10 +16,10 @@ from mmengine.registry import MODELS, DefaultScope
 from mmengine.structures import InstanceData
 from torch import nn
 
-from ..datasets.metainfo import read_skeleton
+from ..datasets.metainfo import parse_metainfo
 from ..deploy.fast_form import optimize_for_inference
 from ..models import DirectPose
-from ..utils.building import told_as
+from ..utils.config import config_error_context
 from ..utils.errors import InputError
 from ..weights.checkpoint import check_checkpoint, read_checkpoint
 from .detectors import detector_of
@@ -110,7 +110,7 @@ def build(
     """
     cfg = load_config(name, person_only=not checkpoint)
     MMLogger.get_instance('benchmark', log_level='ERROR')  # else each weight's origin is told
-    with told_as(f'{name}: model'), scope_of(cfg):
+    with config_error_context(f'{name}: model'), scope_of(cfg):
         torch.manual_seed(0)
         model = MODELS.build(cfg.model)
         if not checkpoint:
@@ -185,7 +185,7 @@ def make_input(entry: Entry, size: str, batch: int, people: int | None = None) -
         set_size(packed, *parse_size(size))
     if people is not None:
         metainfo = entry.cfg.model.get('metainfo')
-        count = read_skeleton(metainfo)['num_keypoints'] if metainfo else 17
+        count = parse_metainfo(metainfo)['num_keypoints'] if metainfo else 17
         add_people(packed['data_samples'], people, count)
     return entry.model.data_preprocessor(pseudo_collate([packed] * batch), False)
 

@@ -11,7 +11,7 @@ from ..utils.errors import InputError
 LIMB_LENGTH = 2  # keypoints of the outer part of a limb, which move together: wrist and elbow
 
 
-def read_skeleton(metainfo: Mapping) -> dict:
+def parse_metainfo(metainfo: Mapping) -> dict:
     """Parse the metainfo of a dataset, given as a dict or as ``dict(from_file=PATH)``.
 
     Returns:
@@ -66,7 +66,7 @@ def skeleton_problem(skeleton: dict) -> str | None:
     return None
 
 
-def for_skeleton(cfg: dict, skeleton: dict, part: str) -> dict:
+def with_num_keypoints(cfg: dict, skeleton: dict, part: str) -> dict:
     """The config of a part of the model, for the keypoints of a skeleton.
 
     Raises:

@@ -10,7 +10,7 @@ from mmcv.cnn import fuse_conv_bn
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from ..datasets.metainfo import read_skeleton
+from ..datasets.metainfo import parse_metainfo
 from ..models import DirectPose
 from ..utils.errors import InputError
 from ..utils.io import write_bytes
@@ -20,7 +20,7 @@ OPSET = 20
 DIVISOR = 32  # of the sides of images, in OnnxDetector as well
 
 
-class PixelsToPeople(nn.Module):
+class ExportableDirectPose(nn.Module):
     """A DirectPose in operations that ONNX has, for images of any number and size.
 
     It gives the people that :meth:`DirectPoseHead.predict` gives. Legend: B images, N people of
@@ -69,7 +69,7 @@ def export_onnx(model: nn.Module, path: str, with_nms: bool, facts: dict) -> Non
     Args:
         model: a DirectPose; its batch normalisation is fused, in place.
         path: of the file.
-        with_nms: see :class:`PixelsToPeople`.
+        with_nms: see :class:`ExportableDirectPose`.
         facts: metadata that the file holds as JSON under ``directpose``.
 
     Raises:
@@ -85,7 +85,7 @@ def export_onnx(model: nn.Module, path: str, with_nms: bool, facts: dict) -> Non
     # The other way to capture, which torch.onnx.export would try first, wants to know the number of
     # candidates.
     captured = torch.export.export(
-        PixelsToPeople(model, with_nms).eval(),
+        ExportableDirectPose(model, with_nms).eval(),
         example_inputs(model),
         dynamic_shapes=dict(images={0: count, 2: height, 3: width}, sizes={0: count}),
         strict=True,
@@ -105,7 +105,7 @@ def export_onnx(model: nn.Module, path: str, with_nms: bool, facts: dict) -> Non
 
 
 def example_inputs(model: DirectPose) -> tuple[Tensor, Tensor]:
-    """Two images to follow the model with: ``images`` and ``sizes`` of :class:`PixelsToPeople`.
+    """Two images to trace with: ``images`` and ``sizes`` of :class:`ExportableDirectPose`.
 
     Every map is more than one cell high and wide: a side of one cell would be taken for a constant,
     and the model would run at that size only.
@@ -116,7 +116,7 @@ def example_inputs(model: DirectPose) -> tuple[Tensor, Tensor]:
     return torch.rand(2, 3, height, width) * 255, sizes
 
 
-def facts_of(cfg: Config) -> dict:
+def export_metadata(cfg: Config) -> dict:
     """What :class:`OnnxDetector` must know of a config.
 
     Raises:
@@ -137,7 +137,7 @@ def facts_of(cfg: Config) -> dict:
     if preprocessor.get('pad_size_divisor', 1) != DIVISOR:
         raise InputError(f'{cfg.filename}: the export is for data_preprocessor.pad_size_divisor 32')
     mean = preprocessor.mean[::-1] if preprocessor.bgr_to_rgb else preprocessor.mean
-    names = read_skeleton(cfg.model.metainfo)['keypoint_id2name']
+    names = parse_metainfo(cfg.model.metainfo)['keypoint_id2name']
     return dict(
         config=osp.basename(cfg.filename),
         short_side=pipeline[1]['short_side'],

@@ -16,7 +16,7 @@ from torch import nn
 
 from ..utils.errors import InputError
 from ..utils.io import write_bytes, write_text
-from .dist import check_in_first, unwrapped
+from .dist import run_on_rank0, unwrap_model
 
 BACKEND = 'directpose.whole_files'
 
@@ -77,7 +77,7 @@ class WholeCheckpointHook(CheckpointHook):
     def before_run(self, runner) -> None:
         """Mend ``last_checkpoint``, which mmengine reads after this, for a run that is resumed."""
         if runner._resume is True and runner._load_from is None:
-            check_in_first(find_last_checkpoint, Path(runner.work_dir))
+            run_on_rank0(find_last_checkpoint, Path(runner.work_dir))
 
     def before_train(self, runner) -> None:
         """Tidy up after a training that was killed."""
@@ -87,7 +87,7 @@ class WholeCheckpointHook(CheckpointHook):
             clear_partial_files(Path(self.out_dir))
 
     def _save_checkpoint_with_step(self, runner, *args, **kwargs) -> None:
-        check_finite(unwrapped(runner.model), self.last_ckpt)
+        check_finite(unwrap_model(runner.model), self.last_ckpt)
         with self._removing_afterwards():
             super()._save_checkpoint_with_step(runner, *args, **kwargs)
 

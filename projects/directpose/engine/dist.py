@@ -46,7 +46,7 @@ def start_processes(cfg: Config) -> None:
     cfg.model_wrapper_cfg.device_ids = None
 
 
-def check_in_first(check: Callable, *args) -> None:
+def run_on_rank0(check: Callable, *args) -> None:
     """Run a check in the first process only; the others wait for it, and end if it fails.
 
     Raises:
@@ -67,6 +67,6 @@ def check_in_first(check: Callable, *args) -> None:
         broadcast_object_list(failed, group=group)
 
 
-def unwrapped(model: nn.Module) -> nn.Module:
+def unwrap_model(model: nn.Module) -> nn.Module:
     """The model itself, without what distributes it."""
     return model.module if is_model_wrapper(model) else model

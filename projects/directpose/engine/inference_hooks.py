@@ -4,7 +4,7 @@ from mmengine.hooks import EMAHook, Hook
 from mmpose.registry import HOOKS
 
 from ..deploy.fast_form import optimize_for_inference
-from .dist import unwrapped
+from .dist import unwrap_model
 
 
 @HOOKS.register_module()
@@ -17,4 +17,4 @@ class OptimizeForInferenceHook(Hook):
     def before_test(self, runner) -> None:
         """Call :func:`optimize_for_inference`; the weights are loaded by then."""
         if not any(isinstance(hook, EMAHook) for hook in runner.hooks):
-            optimize_for_inference(unwrapped(runner.model))
+            optimize_for_inference(unwrap_model(runner.model))

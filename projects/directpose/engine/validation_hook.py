@@ -7,7 +7,7 @@ from mmpose.registry import HOOKS
 
 from ..validation.config import check_config
 from ..weights.checkpoint import check_checkpoint
-from .dist import check_in_first, unwrapped
+from .dist import run_on_rank0, unwrap_model
 
 
 @HOOKS.register_module()
@@ -26,9 +26,9 @@ class CheckDataHook(Hook):
         Raises:
             InputError: see :func:`check_config`.
         """
-        check_in_first(check_config, runner.cfg, ('train', 'val'))
+        run_on_rank0(check_config, runner.cfg, ('train', 'val'))
         if runner._resume:
-            check_in_first(check_weights, runner)
+            run_on_rank0(check_weights, runner)
 
     def before_test(self, runner) -> None:
         """Check what is tested on.
@@ -36,8 +36,8 @@ class CheckDataHook(Hook):
         Raises:
             InputError: see :func:`check_config`.
         """
-        check_in_first(check_config, runner.cfg, ('test',))
-        check_in_first(check_weights, runner)
+        run_on_rank0(check_config, runner.cfg, ('test',))
+        run_on_rank0(check_weights, runner)
 
 
 def check_weights(runner) -> None:
@@ -47,7 +47,7 @@ def check_weights(runner) -> None:
         InputError: it is of another model.
     """
     if runner._load_from and osp.isfile(runner._load_from):
-        check_checkpoint(runner._load_from, unwrapped(runner.model))
+        check_checkpoint(runner._load_from, unwrap_model(runner.model))
 
 
 def without_check_hook(custom_hooks: list[dict]) -> list[dict]:

@@ -1,16 +1,47 @@
-"""Box AP beside keypoint AP."""
+"""Keypoint AP of several classes, box AP beside keypoint AP, and PCK of one image."""
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
-from mmdet.evaluation.metrics import CocoMetric
+from mmdet.evaluation.metrics import CocoMetric as BoxCocoMetric
+from mmengine.evaluator import BaseMetric
+from mmpose.evaluation.metrics import CocoMetric as KeypointCocoMetric
 from mmpose.registry import METRICS
+from scipy.optimize import linear_sum_assignment
 
-ITEMS = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
+BOX_METRICS = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
 
 
 @METRICS.register_module()
-class PersonBoxMetric(CocoMetric):
+class ClasswiseCocoMetric(KeypointCocoMetric):
+    """mmpose's ``CocoMetric``, which takes the class of an instance from its predicted label.
+
+    The parent gives all instances of an image the same class. Label l is category l + 1. COCO's
+    evaluation matches within a category and averages over the categories that are annotated.
+    """
+
+    def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
+        """Take the predictions of some images, one class after the other."""
+        for sample in data_samples:
+            first = len(self.results)
+            people = sample['pred_instances']
+            labels = np.asarray(people['labels'])
+            # An image without instances counts as well.
+            for label in np.unique(labels).tolist() or [0]:
+                chosen = {name: values[labels == label] for name, values in people.items()}
+                one_class = {**sample, 'pred_instances': chosen, 'category_id': label + 1}
+                super().process(data_batch, [one_class])
+            # One entry an image: what is more than images, the evaluation takes for padding.
+            self.results[first:] = [self.results[first:]]
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """AP and AR, averaged over the classes."""
+        return super().compute_metrics([entry for image in results for entry in image])
+
+
+@METRICS.register_module()
+class PersonBoxMetric(BoxCocoMetric):
     """mmdet's ``CocoMetric`` on the boxes of people as mmpose's data samples hold them.
 
     Its numbers are ``coco/bbox_mAP`` and the like, by pycocotools, beside ``coco/AP`` of the
@@ -32,9 +63,57 @@ class PersonBoxMetric(CocoMetric):
     def compute_metrics(self, results: list) -> dict[str, float]:
         """AP and its kinds; 0 where nothing was found, of which the parent tells nothing."""
         if not any(len(boxes['scores']) for _, boxes in results):
-            return {f'bbox_{item}': 0.0 for item in ITEMS}
+            return {f'bbox_{item}': 0.0 for item in BOX_METRICS}
         # The parent asks for classes by name, which mmpose's metainfo does not have. A category
         # without annotations does not count.
         last = max(int(boxes['labels'].max(initial=0)) for _, boxes in results)
         self.cat_ids = list(range(1, max(last + 1, *self._coco_api.get_cat_ids()) + 1))
         return super().compute_metrics(results)
+
+
+@METRICS.register_module()
+class MatchedPCK(BaseMetric):
+    """Percentage of correct keypoints where nobody tells which prediction is which person.
+
+    mmpose's ``PCKAccuracy`` compares the n-th prediction with the n-th annotation. Here people
+    are matched one to one such that as many labelled keypoints as possible are correct; those of
+    people who were not found are wrong. Surplus predictions do not count.
+
+    Args:
+        thr: a keypoint is correct within this share of the longer side of its person's box.
+        kwargs: of :class:`mmengine.evaluator.BaseMetric`.
+    """
+
+    default_prefix = ''  # the hook looks for the plain name
+
+    def __init__(self, thr: float = 0.1, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.thr = thr
+
+    def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
+        """Count the labelled and the correct keypoints of some images."""
+        for sample in data_samples:
+            truth = sample['gt_instances']
+            if 'keypoints' not in truth:  # nobody is annotated
+                self.results.append((0, 0))
+                continue
+            labelled = np.asarray(truth['keypoints_visible']) > 0  # (G, K)
+            boxes = np.asarray(truth['bboxes'])
+            reach = self.thr * (boxes[:, 2:] - boxes[:, :2]).max(1, initial=0)  # (G,)
+            apart = truth['keypoints'][:, None] - sample['pred_instances']['keypoints']
+            close = np.linalg.norm(apart, axis=-1) <= reach[:, None, None]  # (G, N, K)
+            correct = (close & labelled[:, None]).sum(-1)
+            self.results.append((labelled.sum(), correct[linear_sum_assignment(-correct)].sum()))
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Evaluate what this process has seen, and forget it.
+
+        The hook asks after every image; the parent would wait for the other processes.
+        """
+        results, self.results = self.results, []
+        return self.compute_metrics(results)
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """``PCK`` in [0, 1]; 1 where nothing is labelled."""
+        labelled, correct = np.sum(results, axis=0)
+        return dict(PCK=float(correct / labelled) if labelled else 1.0)

@@ -13,7 +13,7 @@ from mmengine.logging import MMLogger
 from mmpose.registry import METRICS
 
 from ..utils.errors import InputError
-from ..utils.io import replacing
+from ..utils.io import atomic_write
 
 MAX_PEOPLE = 20  # of an image; the server reads no more
 NUM_KEYPOINTS = 17
@@ -62,7 +62,7 @@ class CocoSubmission(BaseMetric):
         if problem:
             raise InputError(f'{self.path} was not written: {problem}')
         zip_path = f'{osp.splitext(self.path)[0]}.zip'
-        with replacing(self.path) as json_file, replacing(zip_path) as zip_file:
+        with atomic_write(self.path) as json_file, atomic_write(zip_path) as zip_file:
             with open(json_file, 'w', encoding='utf-8') as file:
                 json.dump(entries, file)
             with zipfile.ZipFile(zip_file, 'w', zipfile.ZIP_DEFLATED) as archive:

@@ -1,6 +1,8 @@
-"""Losses that mmdet has only with a compiled operator on the GPU."""
+"""Losses, and what they are divided by."""
 
 from mmdet.registry import MODELS
+from mmdet.utils import reduce_mean
+from mmengine.dist import get_world_size
 from torch import Tensor, nn
 from torchvision.ops import sigmoid_focal_loss
 
@@ -32,3 +34,15 @@ class SigmoidFocalLoss(nn.Module):
         """
         loss = sigmoid_focal_loss(logits, targets, self.alpha, self.gamma)
         return self.loss_weight * (weight * loss).sum() / avg_factor
+
+
+def reduce_avg_factor(count: Tensor) -> Tensor:
+    """The mean count over the processes, of at least 1 in all of them together.
+
+    With it, the mean over the processes of their sums of losses is what one process would get
+    from all of their images.
+
+    Args:
+        count (): of this process, for example its positives.
+    """
+    return reduce_mean(count.float()).clamp(min=1 / get_world_size())

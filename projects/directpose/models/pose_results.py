@@ -29,7 +29,7 @@ def to_original_pixels(people: InstanceData, img_meta: dict) -> InstanceData:
     return people
 
 
-def set_people(data_samples: list, results_list: list[InstanceData]) -> list:
+def attach_predictions(data_samples: list, results_list: list[InstanceData]) -> list:
     """Put the people of each image into ``pred_instances``, as the arrays mmpose's metrics take."""
     for sample, people in zip(data_samples, results_list, strict=True):
         sample.pred_instances = people.numpy()

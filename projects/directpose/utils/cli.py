@@ -1,4 +1,13 @@
-"""Kinds of numbers for argparse, which tells the user about others."""
+"""The command line: kinds of numbers for argparse, and tools that run other tools."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from .errors import InputError
+
+PROGRESS = re.compile(r'(Epoch|Iter)\((train|val|test)\).*?(eta: \S+|coco/AP: \S+)')
 
 
 def positive(text: str) -> int:
@@ -32,3 +41,28 @@ def not_negative(text: str) -> int:
     if int(text) < 0:
         raise ValueError(text)
     return int(text)
+
+
+def run_tool(tool: Path, log_file: Path, *args: str, prefix: str = '') -> None:
+    """Run a tool of OpenMMLab's kind: its progress is shown, all that it prints is in the log.
+
+    Args:
+        tool: its file.
+        log_file: appended to.
+        args: of the tool.
+        prefix: of the lines that are shown.
+
+    Raises:
+        InputError: it failed; its last line says why.
+    """
+    command = [sys.executable, '-W', 'ignore', str(tool), *args]
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    line = ''
+    with open(log_file, 'a', encoding='utf-8') as log, subprocess.Popen(command, **pipes) as run:
+        for line in run.stdout:
+            log.write(line)
+            progress = PROGRESS.search(line)
+            if progress:
+                print(prefix + re.sub(r'\s*(base_)?lr: \S+', '', progress[0]), flush=True)
+    if run.returncode:
+        raise InputError(f'tools/{tool.name} failed ({line.strip()}); see {log_file}')

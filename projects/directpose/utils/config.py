@@ -1,4 +1,4 @@
-"""What configs call: the place of our configs, and changes of a base's lists by type.
+"""Configs: reading and building them, and what they call themselves.
 
 A config of mmengine cannot have import statements, but it may hold expressions::
 
@@ -8,7 +8,16 @@ A config of mmengine cannot have import statements, but it may hold expressions:
 """
 
 import os.path as osp
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.config.config import ConfigParsingError
+from mmengine.registry import DefaultScope
+from mmpose.registry import MODELS
+from torch import nn
 
 from .errors import InputError
 
@@ -57,3 +66,80 @@ def override_by_type(parts: Sequence[dict], **changes: dict | None) -> list[dict
         for part, override in zip(parts, overrides, strict=True)
         if override is not None
     ]
+
+
+def read_config(path: str) -> Config:
+    """A config file.
+
+    Raises:
+        InputError: it is missing, or no config.
+    """
+    try:
+        return Config.fromfile(path)
+    except OSError as error:
+        raise InputError(f'cannot read the config {path} ({error}); check the path') from error
+    except (SyntaxError, ConfigParsingError) as error:
+        raise InputError(f'{path} is no config that mmengine can read ({error})') from error
+
+
+def merge_options(cfg: Config, options: dict | None) -> None:
+    """Merge the ``--cfg-options`` of a command line into a config.
+
+    Raises:
+        InputError: they do not fit it, for example a field of None.
+    """
+    try:
+        cfg.merge_from_dict(options or {})
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise InputError(f'--cfg-options do not fit the config: {error}') from error
+
+
+def build_model(cfg: Config) -> nn.Module:
+    """The model of a config, with random weights.
+
+    Raises:
+        InputError: see :func:`config_error_context`.
+    """
+    with config_error_context(f'{cfg.filename}: model'):
+        return MODELS.build(cfg.model)
+
+
+@contextmanager
+def config_error_context(part: str) -> Iterator[None]:
+    """Build something of a config, and tell in a sentence why that is not possible.
+
+    Args:
+        part: of the config, with the name of its file.
+
+    Raises:
+        InputError: with the classes on the way, the error, and the line it comes from.
+    """
+    try:
+        with DefaultScope.overwrite_default_scope('mmpose'):
+            yield
+    except InputError:
+        raise
+    except Exception as error:  # whatever a class does with values that it does not expect
+        raise InputError(
+            f'{part} cannot be built: {way_to(error)}{summary(error)}; correct this value'
+        ) from error
+
+
+def way_to(error: Exception) -> str:
+    """The classes whose ``__init__`` an error has passed, from the outside."""
+    names = []
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_name == '__init__' and 'self' in frame.f_locals:
+            name = type(frame.f_locals['self']).__name__
+            if name not in names[-1:]:  # the __init__ of a base class
+                names.append(name)
+    return ' > '.join(names) + ': ' * bool(names)
+
+
+def summary(error: Exception) -> str:
+    """Type and first line of an error, and the line of code that it comes from."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    message = error.args[0] if isinstance(error, KeyError) else error  # which shows it quoted
+    text = str(message).strip().split('\n')[0][:200] or place.line
+    file = '/'.join(Path(place.filename).parts[-3:])
+    return f'{type(error).__name__} ({text}) at {file}:{place.lineno}'

@@ -14,7 +14,7 @@ from .errors import InputError
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike) -> Iterator[str]:
+def atomic_write(path: str | os.PathLike) -> Iterator[str]:
     """Give the name of a file beside ``path`` to write to; it takes its place in the end.
 
     If writing fails, what was at ``path`` before stays and nothing is left beside it. The name is
@@ -39,7 +39,7 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
 
 def write_bytes(content: bytes, path: str | os.PathLike) -> None:
     """Write a binary file, whole or not at all, also after a loss of power."""
-    with replacing(path) as partial, open(partial, 'wb') as file:
+    with atomic_write(path) as partial, open(partial, 'wb') as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -6,14 +6,13 @@ import tempfile
 from collections.abc import Iterable, Iterator
 
 from mmengine.config import Config
-from mmengine.config.config import ConfigParsingError
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.datasets.transforms import KeypointConverter
 from mmpose.registry import DATASETS
 
 from ..datasets import CocoKeypointDataset, PseudoBoxes, RandomScaleCrop
-from ..datasets.metainfo import read_skeleton
-from ..utils.building import build_model, told_as
+from ..datasets.metainfo import parse_metainfo
+from ..utils.config import build_model, config_error_context
 from ..utils.errors import InputError
 from ..utils.io import read_json
 from .coco_json import check_annotations, check_image_records
@@ -32,7 +31,7 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
     """
     check_parts(cfg, splits)
     check_work_dir(cfg.work_dir)
-    skeleton = read_skeleton(cfg.model.metainfo)
+    skeleton = parse_metainfo(cfg.model.metainfo)
     datasets = [(split, dataset) for split in splits for dataset in unloaded_datasets(cfg, split)]
     for split, dataset in datasets:
         check_pipeline(cfg, split, dataset)
@@ -121,32 +120,6 @@ def dict_or_empty(value) -> dict:
     return value if isinstance(value, dict) else {}
 
 
-def read_config(path: str) -> Config:
-    """A config file.
-
-    Raises:
-        InputError: it is missing, or no config.
-    """
-    try:
-        return Config.fromfile(path)
-    except OSError as error:
-        raise InputError(f'cannot read the config {path} ({error}); check the path') from error
-    except (SyntaxError, ConfigParsingError) as error:
-        raise InputError(f'{path} is no config that mmengine can read ({error})') from error
-
-
-def merge_options(cfg: Config, options: dict | None) -> None:
-    """Merge the ``--cfg-options`` of a command line into a config.
-
-    Raises:
-        InputError: they do not fit it, for example a field of None.
-    """
-    try:
-        cfg.merge_from_dict(options or {})
-    except (AttributeError, IndexError, KeyError, TypeError) as error:
-        raise InputError(f'--cfg-options do not fit the config: {error}') from error
-
-
 def count_classes(model_cfg: dict) -> int:
     """Classes of a model of one or of two stages."""
     head = model_cfg.get('roi_head', model_cfg)['bbox_head']
@@ -163,9 +136,9 @@ def build_unloaded(dataset_cfg: dict, part: str) -> BaseCocoStyleDataset:
     Raises:
         InputError: it cannot be built, or its metainfo or its folder of images cannot be used.
     """
-    with told_as(part):
+    with config_error_context(part):
         if dataset_cfg.get('metainfo'):
-            read_skeleton(dataset_cfg['metainfo'])
+            parse_metainfo(dataset_cfg['metainfo'])
         dataset = DATASETS.build({**dataset_cfg, 'lazy_init': True})
     if 'img' not in dataset.data_prefix:
         raise InputError(f"{part}.data_prefix has no 'img', the folder of the images")

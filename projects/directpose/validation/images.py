@@ -47,7 +47,7 @@ def image_problem(path: str) -> str | None:
     if '\0' in path:
         return 'is no name that a file can have'
     try:
-        with telling_failures(path), open(path, 'rb') as file:
+        with classify_io_errors(path), open(path, 'rb') as file:
             first = file.read(2)
             file.seek(max(os.fstat(file.fileno()).st_size - _TAIL, 0))
             last = file.read()
@@ -67,7 +67,7 @@ def decodes(path: str) -> bool:
         StorageError: it cannot be read now.
     """
     try:
-        with telling_failures(path), Image.open(path) as image:
+        with classify_io_errors(path), Image.open(path) as image:
             image.load()
     except StorageError:
         raise
@@ -77,7 +77,7 @@ def decodes(path: str) -> bool:
 
 
 @contextlib.contextmanager
-def telling_failures(path: str) -> Iterator[None]:
+def classify_io_errors(path: str) -> Iterator[None]:
     """Tell a storage that fails from a file that is not there or broken.
 
     Raises:

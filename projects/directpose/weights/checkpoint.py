@@ -49,7 +49,7 @@ def allow_mmengine_checkpoints() -> None:
     torch.serialization.add_safe_globals(allowed)
 
 
-def refuse_code() -> None:
+def enforce_weights_only() -> None:
     """Let mmengine read every checkpoint without running what is in it.
 
     What it downloads, it would read by a function of torch whose default is to run code. The

@@ -5,9 +5,9 @@ from mmdet.registry import MODELS
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ...datasets.metainfo import for_skeleton, read_skeleton, resolve_groups
+from ...datasets.metainfo import parse_metainfo, resolve_groups, with_num_keypoints
 from ...utils.errors import InputError
-from ..pose_results import set_people
+from ..pose_results import attach_predictions
 from .kpt_predictors import KPAlign
 
 
@@ -33,12 +33,14 @@ class DirectPose(SingleStageDetector):
     def __init__(
         self, metainfo: dict, bbox_head: dict, heatmap_head: dict | None = None, **kwargs
     ) -> None:
-        skeleton = read_skeleton(metainfo)
-        bbox_head = for_skeleton(bbox_head, skeleton, 'bbox_head')
-        bbox_head['kpt_predictor'] = predictor_for(bbox_head['kpt_predictor'], skeleton)
+        skeleton = parse_metainfo(metainfo)
+        bbox_head = with_num_keypoints(bbox_head, skeleton, 'bbox_head')
+        bbox_head['kpt_predictor'] = resolve_predictor_cfg(bbox_head['kpt_predictor'], skeleton)
         super().__init__(bbox_head=bbox_head, **kwargs)
         if heatmap_head is not None:
-            self.heatmap_head = MODELS.build(for_skeleton(heatmap_head, skeleton, 'heatmap_head'))
+            self.heatmap_head = MODELS.build(
+                with_num_keypoints(heatmap_head, skeleton, 'heatmap_head')
+            )
             self.heatmap_level = self._level_of_stride(self.heatmap_head.stride)
 
     def _level_of_stride(self, stride: int) -> int:
@@ -65,10 +67,10 @@ class DirectPose(SingleStageDetector):
 
     def add_pred_to_datasample(self, data_samples: list, results_list: list[InstanceData]) -> list:
         """Put the people into ``pred_instances``, as the arrays mmpose's metrics take."""
-        return set_people(data_samples, results_list)
+        return attach_predictions(data_samples, results_list)
 
 
-def predictor_for(cfg: dict, skeleton: dict) -> dict:
+def resolve_predictor_cfg(cfg: dict, skeleton: dict) -> dict:
     """The config of a keypoint predictor, its groups as indices if it has any."""
     if not issubclass(MODELS.get(cfg['type']), KPAlign):
         return cfg

@@ -17,7 +17,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from ...utils.errors import InputError
-from ..normaliser import normaliser
+from ..losses import reduce_avg_factor
 from ..pose_results import to_original_pixels
 from .assigner import assign_points, box_distances, centerness_targets
 from .coder import decode_boxes, decode_keypoints, enclosing_boxes, encode_keypoints
@@ -187,7 +187,7 @@ class DirectPoseHead(BaseDenseHead):
 
         ignored = torch.stack([self._ignored(priors, labels) for labels in batch_labels])  # (B, P)
         cls_weights = ((matched >= 0) | ~ignored).to(cls_scores.dtype)
-        num_pos = normaliser(cls_scores.new_tensor(len(batch_inds)))
+        num_pos = reduce_avg_factor(cls_scores.new_tensor(len(batch_inds)))
         centernesses = flatten_levels(outs['centernesses']).float()[batch_inds, point_inds, 0]
         losses = dict(
             loss_cls=self.loss_cls(
@@ -197,8 +197,8 @@ class DirectPoseHead(BaseDenseHead):
                 centernesses, targets.centernesses, avg_factor=num_pos
             ),
         )
-        where = PyramidShape.of(outs['cls_scores']).locations(batch_inds, point_inds)
-        losses.update(self._keypoint_losses(outs['kpt_feats'], where, targets))
+        locations = PyramidShape.of(outs['cls_scores']).locations(batch_inds, point_inds)
+        losses.update(self._keypoint_losses(outs['kpt_feats'], locations, targets))
         if self.with_bbox:
             distances = flatten_levels(outs['bbox_preds']).float()[batch_inds, point_inds]
             boxes = decode_boxes(distances, targets.points, targets.strides)
@@ -210,21 +210,21 @@ class DirectPoseHead(BaseDenseHead):
             )
         return losses
 
-    def _keypoint_losses(self, kpt_feats, where: Locations, targets) -> dict[str, Tensor]:
+    def _keypoint_losses(self, kpt_feats, locations: Locations, targets) -> dict[str, Tensor]:
         """Losses of the keypoints, and of their visibility, at the N positives."""
-        offsets, vis_preds = self.kpt_predictor(kpt_feats, where)
+        offsets, vis_logits = self.kpt_predictor(kpt_feats, locations)
         labelled = targets.keypoints_visible  # (N, K), 0 or 1
         weights = (targets.centernesses[:, None] * labelled)[..., None].expand_as(offsets)
         # Per location: centerness times labelled keypoints; the mean over x and y is the 2.
-        avg_factor = 2 * normaliser(weights[..., 0].sum())
+        avg_factor = 2 * reduce_avg_factor(weights[..., 0].sum())
         losses = dict(
             loss_kpt=self.loss_kpt(offsets, targets.offsets, weight=weights, avg_factor=avg_factor)
         )
         if self.with_vis:
             losses['loss_vis'] = self.loss_vis(
-                vis_preds[..., 0],
+                vis_logits[..., 0],
                 labelled,
-                avg_factor=normaliser(labelled.sum()),
+                avg_factor=reduce_avg_factor(labelled.sum()),
             )
         return losses
 
@@ -326,28 +326,28 @@ class DirectPoseHead(BaseDenseHead):
             outs: maps of :meth:`forward`.
             img_sizes (B, 2): (h, w) of the part of the network input that each image fills.
         """
-        where, labels, scores = select_candidates(
+        locations, labels, scores = select_candidates(
             outs['cls_scores'],
             outs['centernesses'],
             self.test_cfg['score_thr'],
             self.test_cfg['nms_pre'],
         )
-        offsets, vis_preds = self.kpt_predictor(outs['kpt_feats'], where)
-        strides = self.strides[where.levels]
-        points = (where.cells + 0.5) * strides[:, None]
+        offsets, vis_logits = self.kpt_predictor(outs['kpt_feats'], locations)
+        strides = self.strides[locations.levels]
+        points = (locations.cells + 0.5) * strides[:, None]
         keypoints = decode_keypoints(offsets, points, strides)
         if self.with_bbox:
             table, shape = flatten_levels(outs['bbox_preds']), PyramidShape.of(outs['bbox_preds'])
-            point_inds, _ = shape.flat_index(where.levels, *where.cells.unbind(-1))
-            bboxes = decode_boxes(table.float()[where.batch_inds, point_inds], points, strides)
+            point_inds, _ = shape.flat_index(locations.levels, *locations.cells.unbind(-1))
+            bboxes = decode_boxes(table.float()[locations.batch_inds, point_inds], points, strides)
         else:
             bboxes = enclosing_boxes(keypoints)
         if self.with_vis:
-            keypoint_scores = vis_preds[..., 0].sigmoid()
+            keypoint_scores = vis_logits[..., 0].sigmoid()
         else:
             keypoint_scores = scores[:, None].expand(keypoints.shape[:2])
-        bboxes = clip_boxes(bboxes, img_sizes[where.batch_inds])
-        return Detections(where.batch_inds, bboxes, scores, labels, keypoints, keypoint_scores)
+        bboxes = clip_boxes(bboxes, img_sizes[locations.batch_inds])
+        return Detections(locations.batch_inds, bboxes, scores, labels, keypoints, keypoint_scores)
 
     def suppress(self, people: Detections, img_sizes: Tensor) -> Detections:
         """Keep the best of overlapping people of each image, at most ``max_per_img``."""

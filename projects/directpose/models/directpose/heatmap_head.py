@@ -5,7 +5,7 @@ from mmdet.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ..normaliser import normaliser
+from ..losses import reduce_avg_factor
 
 
 @MODELS.register_module()
@@ -61,7 +61,7 @@ class KeypointHeatmapHead(BaseModule):
         """Loss of the branch, from the labels of ``gt_instance_labels``."""
         logits = self(feat).float()
         targets = self.targets(logits, [s.gt_instance_labels for s in batch_data_samples])
-        num_pos = normaliser(targets.sum())
+        num_pos = reduce_avg_factor(targets.sum())
         return dict(loss_heatmap=self.loss_heatmap(logits, targets, avg_factor=num_pos))
 
     def targets(self, logits: Tensor, batch_labels: list) -> Tensor:

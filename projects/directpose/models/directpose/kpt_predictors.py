@@ -1,4 +1,4 @@
-"""Keypoint Alignment (KPAlign), evaluated only at the locations that are used.
+"""What predicts keypoints from the keypoint tower, at the locations that are used only.
 
 Legend of dimensions:
     B images, L levels, P cells of all levels of an image, C channels of the keypoint tower,
@@ -137,52 +137,52 @@ class KPAlign(nn.Module):
         group_of = [g for g, group in enumerate(groups) for _ in group]
         by_keypoint = sorted(range(len(order)), key=order.__getitem__)
         tables = dict(
-            levels_finer=[SOURCE_LEVELS[name] for name in source_levels],  # (M,)
+            level_offsets=[SOURCE_LEVELS[name] for name in source_levels],  # (M,)
             keypoint_order=by_keypoint,  # (K,) place of keypoint k in the groups
             keypoint_group=[group_of[i] for i in by_keypoint],  # (K,)
         )
         for name, table in tables.items():
             self.register_buffer(name, torch.tensor(table), persistent=False)
 
-    def forward(self, feats: Sequence[Tensor], where: Locations) -> tuple[Tensor, Tensor]:
+    def forward(self, feats: Sequence[Tensor], locations: Locations) -> tuple[Tensor, Tensor]:
         """Predict the keypoints seen from N locations.
 
         Args:
             feats: output of the keypoint tower, (B, C, H_l, W_l) for each level.
-            where: the locations.
+            locations: N of them.
 
         Returns:
             offsets (N, K, 2): location -> keypoint, (x, y), in strides of the location's level;
-            extras (N, K, c - 2): visibility logits, if there are any. Both float32 or wider.
+            vis_logits (N, K, c - 2): visibility logits, if there are any. Both float32 or wider.
         """
-        bases = self._locate(feats, where)
-        sources = (where.levels[:, None] - self.levels_finer).clamp(min=0)  # (N, M)
-        ratios = 2 ** (where.levels[:, None] - sources)  # (N, M)
+        bases = self._locate(feats, locations)
+        sources = (locations.levels[:, None] - self.level_offsets).clamp(min=0)  # (N, M)
+        ratios = 2 ** (locations.levels[:, None] - sources)  # (N, M)
 
         r = ratios[..., None]
-        positions = r * where.cells[:, None] + r * bases + r // 2  # (N, M, 2)
+        positions = r * locations.cells[:, None] + r * bases + r // 2  # (N, M, 2)
         sampled = self._sample(
-            self.dense_maps(feats), where.batch_inds, sources, positions
+            self.dense_maps(feats), locations.batch_inds, sources, positions
         )  # (N, M, Cg)
         preds = torch.cat(
             [predict(sampled[:, g]) for g, predict in enumerate(self.predictors)], 1
         ).to(bases.dtype)
         preds = preds.unflatten(1, (-1, self.point_channels))[:, self.keypoint_order]
 
-        offsets, extras = preds[..., :2], preds[..., 2:]
+        offsets, vis_logits = preds[..., :2], preds[..., 2:]
         of_group = self.keypoint_group
-        return bases[:, of_group] + offsets / ratios[:, of_group, None], extras
+        return bases[:, of_group] + offsets / ratios[:, of_group, None], vis_logits
 
     def dense_maps(self, feats: Sequence[Tensor]) -> list[Tensor]:
         """What is computed over whole levels, whatever the locations: the sampler's maps."""
         return [self.sampler(feat) for feat in feats]
 
-    def _locate(self, feats: Sequence[Tensor], where: Locations) -> Tensor:
+    def _locate(self, feats: Sequence[Tensor], locations: Locations) -> Tensor:
         """Base of each group at the locations: (N, M, 2), (x, y), in strides.
 
         The locator's convolution has two outputs a group: at N places it is a small product.
         """
-        seen = gather_3x3(feats, where).unflatten(2, (self.feature_groups, -1))  # (N, 9, F, Cg)
+        seen = gather_3x3(feats, locations).unflatten(2, (self.feature_groups, -1))  # (N, 9, F, Cg)
         weight = self.locator.weight.flatten(2).unflatten(0, (self.feature_groups, -1))
         bases = torch.einsum('ntgc,goct->ngo', seen, weight.to(seen.dtype))  # (N, F, 2 * M / F)
         bases = bases.reshape(-1, self.num_groups, 2)
@@ -230,3 +230,41 @@ class SharedKPAlign(KPAlign):
 
     def __init__(self, *args, group_channels: int = 256, **kwargs) -> None:
         super().__init__(*args, group_channels=group_channels, **kwargs)
+
+
+@MODELS.register_module()
+class KeypointConv(nn.Module):
+    """Predict all keypoints of a location by one 3x3 convolution (DirectPose, section 3.1).
+
+    It stands in :class:`DirectPoseHead` where :class:`KPAlign` does, with the same interface;
+    its features form a single group.
+
+    Args:
+        in_channels: channels of the keypoint tower, C.
+        num_keypoints: K.
+        with_visibility: predict a visibility logit for each keypoint too.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_keypoints: int,
+        with_visibility: bool = False,
+    ) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+        self.feature_groups = 1
+        self.point_channels = 3 if with_visibility else 2
+        self.conv = nn.Conv2d(in_channels, num_keypoints * self.point_channels, 3, padding=1)
+
+    def forward(self, feats: Sequence[Tensor], locations: Locations) -> tuple[Tensor, Tensor]:
+        """As :meth:`KPAlign.forward`: offsets (N, K, 2) in strides, vis_logits (N, K, c - 2)."""
+        seen = gather_3x3(feats, locations).transpose(1, 2)  # (N, C, 9)
+        preds = F.linear(seen.flatten(1), self.conv.weight.flatten(1), self.conv.bias)
+        preds = preds.unflatten(1, (-1, self.point_channels))
+        preds = preds.float() if preds.dtype in (torch.half, torch.bfloat16) else preds
+        return preds[..., :2], preds[..., 2:]
+
+    def dense_maps(self, feats: Sequence[Tensor]) -> list[Tensor]:
+        """What is computed over whole levels, whatever the locations: nothing."""
+        return []

@@ -8,9 +8,9 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ...datasets.metainfo import for_skeleton, read_skeleton
+from ...datasets.metainfo import parse_metainfo, with_num_keypoints
 from ...utils.errors import InputError
-from ..pose_results import set_people
+from ..pose_results import attach_predictions
 
 
 @MODELS.register_module()
@@ -27,8 +27,10 @@ class KeypointRCNN(TwoStageDetector):
     """
 
     def __init__(self, metainfo: dict, roi_head: dict, **kwargs) -> None:
-        skeleton = read_skeleton(metainfo)
-        keypoint_head = for_skeleton(roi_head['keypoint_head'], skeleton, 'roi_head.keypoint_head')
+        skeleton = parse_metainfo(metainfo)
+        keypoint_head = with_num_keypoints(
+            roi_head['keypoint_head'], skeleton, 'roi_head.keypoint_head'
+        )
         super().__init__(roi_head={**roi_head, 'keypoint_head': keypoint_head}, **kwargs)
 
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
@@ -42,7 +44,7 @@ class KeypointRCNN(TwoStageDetector):
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: list) -> dict[str, Tensor]:
         """Losses for images (B, 3, H, W) and mmpose's data samples, with ``gt_instance_labels``."""
-        return super().loss(batch_inputs, [with_targets(s) for s in batch_data_samples])
+        return super().loss(batch_inputs, [to_det_sample(s) for s in batch_data_samples])
 
     def _forward(self, batch_inputs: Tensor, batch_data_samples: list | None = None) -> tuple:
         """All that has weights, for FLOP counters and the like.
@@ -63,7 +65,7 @@ class KeypointRCNN(TwoStageDetector):
 
     def add_pred_to_datasample(self, data_samples: list, results_list: list[InstanceData]) -> list:
         """Put the people into ``pred_instances``, as the arrays mmpose's metrics take."""
-        return set_people(data_samples, results_list)
+        return attach_predictions(data_samples, results_list)
 
 
 def check_operators(device: torch.device) -> None:
@@ -79,7 +81,7 @@ def check_operators(device: torch.device) -> None:
         )
 
 
-def with_targets(sample) -> DetDataSample:
+def to_det_sample(sample) -> DetDataSample:
     """mmdet's data sample of one of mmpose."""
     labels = sample.gt_instance_labels
     detection = DetDataSample(metainfo=sample.metainfo)

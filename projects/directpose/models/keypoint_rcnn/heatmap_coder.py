@@ -34,21 +34,21 @@ def keypoint_cells(keypoints: Tensor, visible: Tensor, rois: Tensor, size: int) 
     return (places[..., 1] * size + places[..., 0]) * valid, valid
 
 
-def keypoint_loss(heatmaps: Tensor, cells: Tensor, valid: Tensor, normaliser: Tensor) -> Tensor:
+def keypoint_loss(heatmaps: Tensor, cells: Tensor, valid: Tensor, avg_factor: Tensor) -> Tensor:
     """Softmax cross entropy over the cells of each heatmap.
 
     Args:
         heatmaps (N, K, S, S): logits.
         cells (N, K), valid (N, K): see :func:`keypoint_cells`.
-        normaliser: the number of valid keypoints.
+        avg_factor: the number of valid keypoints.
 
     Returns:
-        The sum over the valid keypoints / the normaliser; 0, with gradients, if there are none.
+        The sum over the valid keypoints / avg_factor; 0, with gradients, if there are none.
     """
     if not valid.any():
         return heatmaps.sum() * 0
     logits = heatmaps.flatten(2)[valid].float()
-    return F.cross_entropy(logits, cells[valid], reduction='sum') / normaliser
+    return F.cross_entropy(logits, cells[valid], reduction='sum') / avg_factor
 
 
 @torch.no_grad()

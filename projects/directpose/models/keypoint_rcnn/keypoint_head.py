@@ -6,7 +6,7 @@ from mmdet.registry import MODELS
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
-from ..normaliser import normaliser
+from ..losses import reduce_avg_factor
 from .heatmap_coder import keypoint_cells, keypoint_loss
 
 
@@ -65,7 +65,7 @@ class KeypointHead(BaseModule):
             visible (N, K): > 0 where labelled.
         """
         cells, valid = keypoint_cells(keypoints, visible, rois, heatmaps.shape[-1])
-        loss = keypoint_loss(heatmaps, cells, valid, normaliser(valid.sum()))
+        loss = keypoint_loss(heatmaps, cells, valid, reduce_avg_factor(valid.sum()))
         return dict(loss_keypoint=self.loss_weight * loss)
 
 
