@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
 import torch
 from directpose.models import KeypointHeatmapHead
 from directpose.models.directpose.decoding import select_candidates
 from directpose.models.directpose.sparse_maps import PyramidShape
+from directpose.models.pose_results import attach_predictions
 from directpose.utils.errors import InputError
 from helpers.builders import (
     GIOU,
@@ -14,6 +16,7 @@ from helpers.builders import (
     random_feats,
     sample_of,
 )
+from mmdet.visualization import DetLocalVisualizer
 from mmengine.config import Config
 from mmpose.registry import MODELS
 
@@ -65,6 +68,7 @@ def test_predictions_have_the_documented_fields(variant):
         assert found.keypoints.shape == (n, 17, 2)
         assert found.keypoint_scores.shape == found.keypoints_visible.shape == (n, 17)
         assert (found.bbox_scores.diff() <= 0).all()
+        assert torch.equal(found.scores, found.bbox_scores)  # mmdet's name
         assert (
             found.bboxes.min() >= 0 and (found.bboxes <= torch.tensor([320, 256, 320, 256])).all()
         )
@@ -223,3 +227,28 @@ def test_no_compiled_operator_of_mmcv_is_called(monkeypatch):
     samples = [sample_of(labels) for labels in BATCHES['people']]
     sum(head.loss(random_feats(), samples).values()).backward()
     head.predict(random_feats(), samples)
+
+
+def test_tracing_is_refused_in_a_sentence():
+    head, feats = build_head().requires_grad_(False), random_feats(batch=1)
+
+    def trace(*maps):
+        return head.predict(maps, [sample_of(people())])[0].keypoints
+
+    expected = pytest.raises(InputError, match=r'cannot be traced by torch.jit.*export_onnx.py')
+    with expected:
+        torch.jit.trace(trace, feats, check_trace=False)
+
+
+def test_a_visualizer_of_mmdet_draws_the_boxes():
+    samples = [sample_of(people())]
+    head = build_head()
+    torch.nn.init.constant_(head.conv_cls.bias, 0)
+    with torch.no_grad():
+        found = head.predict(random_feats(batch=1), samples)
+    sample = attach_predictions(samples, found)[0]
+    visualizer = DetLocalVisualizer()
+    visualizer.dataset_meta = dict(classes=('person',), palette=[(0, 255, 0)])
+    black = np.zeros((256, 320, 3), np.uint8)
+    visualizer.add_datasample('', black, sample, draw_gt=False, pred_score_thr=0.0)
+    assert visualizer.get_image().any()

@@ -163,7 +163,7 @@ def test_the_model_of_the_authors(refined, shared):
 
     # some of the given boxes are at the edges of the image
     given = InstanceData(bboxes=golden['given_boxes'], scores=torch.ones(5), labels=torch.zeros(5))
-    people_there = refined.roi_head.predict_mask(feats, [sample.metainfo], [given])[0]
+    people_there = refined.roi_head.predict_keypoints(feats, [sample.metainfo], [given])[0]
     apart = (people_there.keypoints - golden['given_keypoints'][..., :2]).abs().amax(-1)
     sides = (golden['given_boxes'][:, 2:] - golden['given_boxes'][:, :2]).amax(1, keepdim=True)
     assert (apart <= 1.3 * sides / 56).all() and (apart < 0.05).float().mean() >= 0.95
@@ -461,7 +461,7 @@ def test_bfloat16():
             with torch.autocast('cpu', torch.bfloat16, enabled=enabled):
                 found = model(images, samples, mode='predict')[0].pred_instances
                 feats = model.extract_feat(images)
-                heatmaps.append(model.roi_head._mask_forward(feats, rois)['mask_preds'].float())
+                heatmaps.append(model.roi_head.keypoint_forward(feats, rois).float())
             assert len(found) > 5 and np.isfinite(found.keypoints).all()
     assert (heatmaps[1] - heatmaps[0]).abs().max() < 0.05 * heatmaps[0].std()
 
@@ -484,7 +484,7 @@ def test_an_image_with_people_beside_one_without():
         InstanceData(bboxes=b, scores=b[:, 0], labels=torch.zeros(len(b), dtype=torch.long))
         for b in (boxes[:0], boxes)
     ]
-    nobody, two = model.roi_head.predict_mask(feats, [{}, {}], found)
+    nobody, two = model.roi_head.predict_keypoints(feats, [{}, {}], found)
     assert nobody.keypoints.shape == (0, 17, 2) and two.keypoints.shape == (2, 17, 2)
 
 
@@ -497,7 +497,7 @@ def test_another_skeleton():
 def test_masks_are_refused():
     config = load('keypoint-rcnn_r50_fpn_8xb2-3x_coco-800x1333').model
     config.roi_head.mask_head = dict(type='mmdet.FCNMaskHead')
-    with pytest.raises(InputError, match='no mask_head'):
+    with pytest.raises(InputError, match='no mask branch'):
         MODELS.build(config)
 
 
@@ -530,8 +530,8 @@ def test_the_fast_form_has_the_same_numbers():
     def outputs():
         feats = model.extract_feat(images)
         head = model.roi_head
-        regions = head.bbox_roi_extractor(feats[:4], rois), head._mask_forward(feats, rois)
-        return flatten((model._forward(images), regions[0], regions[1]['mask_preds']))
+        regions = head.bbox_roi_extractor(feats[:4], rois), head.keypoint_forward(feats, rois)
+        return flatten((model._forward(images), regions[0], regions[1]))
 
     model.eval()
     before = outputs()

@@ -1,7 +1,32 @@
-"""The way out: back to the original image, and into mmpose's data samples."""
+"""Predictions of both systems: their fields, original pixels, and mmpose's data samples."""
 
 from mmengine.structures import InstanceData
 from torch import Tensor
+
+
+def pose_instances(
+    bboxes: Tensor, scores: Tensor, labels: Tensor, keypoints: Tensor, keypoint_scores: Tensor
+) -> InstanceData:
+    """The people of an image, with the names of mmpose and of mmdet.
+
+    Args:
+        bboxes (N, 4): xyxy.
+        scores (N,), labels (N,): of each person.
+        keypoints (N, K, 2), keypoint_scores (N, K): (x, y), and the score of each.
+
+    Returns:
+        With ``bboxes``, ``bbox_scores`` (mmpose) and ``scores`` (mmdet), ``labels``,
+        ``keypoints``, ``keypoint_scores`` and ``keypoints_visible``.
+    """
+    return InstanceData(
+        bboxes=bboxes,
+        bbox_scores=scores,
+        scores=scores,
+        labels=labels,
+        keypoints=keypoints,
+        keypoint_scores=keypoint_scores,
+        keypoints_visible=keypoint_scores,
+    )
 
 
 def to_original_pixels(people: InstanceData, img_meta: dict) -> InstanceData:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ...utils.errors import InputError
 from ..losses import reduce_avg_factor
-from ..pose_results import to_original_pixels
+from ..pose_results import pose_instances, to_original_pixels
 from .assigner import assign_points, box_distances, centerness_targets
 from .coder import decode_boxes, decode_keypoints, enclosing_boxes, encode_keypoints
 from .decoding import Detections, clip_boxes, select_candidates, suppress
@@ -303,9 +303,8 @@ class DirectPoseHead(BaseDenseHead):
             rescale: return pixels of the original image, not of the network input.
 
         Returns:
-            For each image at most ``max_per_img`` people by falling score, with ``bboxes``
-            (N, 4) xyxy, ``bbox_scores`` (N,), ``labels`` (N,), ``keypoints`` (N, K, 2),
-            ``keypoint_scores`` (N, K) and ``keypoints_visible`` (N, K).
+            For each image at most ``max_per_img`` people by falling score, as
+            :func:`pose_instances` gives them.
         """
         img_sizes = torch.tensor([meta['img_shape'][:2] for meta in batch_img_metas])
         img_sizes = img_sizes.to(self.strides.device)
@@ -315,7 +314,7 @@ class DirectPoseHead(BaseDenseHead):
         counts = people.batch_inds.bincount(minlength=len(batch_img_metas)).tolist()
         results = []
         for part, meta in zip(by_image.split(counts), batch_img_metas, strict=True):
-            found = to_instances(people.take(part))
+            found = pose_instances(*people.take(part)[1:])
             results.append(to_original_pixels(found, meta) if rescale else found)
         return results
 
@@ -325,7 +324,16 @@ class DirectPoseHead(BaseDenseHead):
         Args:
             outs: maps of :meth:`forward`.
             img_sizes (B, 2): (h, w) of the part of the network input that each image fills.
+
+        Raises:
+            InputError: under ``torch.jit`` tracing, which would take the number of people for a
+                constant.
         """
+        if torch.jit.is_tracing():
+            raise InputError(
+                'DirectPose cannot be traced by torch.jit, as the number of people changes; '
+                'export it with tools/export_onnx.py'
+            )
         locations, labels, scores = select_candidates(
             outs['cls_scores'],
             outs['centernesses'],
@@ -358,15 +366,3 @@ class DirectPoseHead(BaseDenseHead):
             self.test_cfg['iou_thr'],
             self.test_cfg['max_per_img'],
         )
-
-
-def to_instances(people: Detections) -> InstanceData:
-    """The people of one image, with mmpose's names."""
-    return InstanceData(
-        bboxes=people.bboxes,
-        bbox_scores=people.scores,
-        labels=people.labels,
-        keypoints=people.keypoints,
-        keypoint_scores=people.keypoint_scores,
-        keypoints_visible=people.keypoint_scores,
-    )

@@ -4,23 +4,24 @@ import torch
 from mmdet.models.roi_heads import StandardRoIHead
 from mmdet.models.task_modules.samplers import SamplingResult
 from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import bbox2roi
 from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ...utils.errors import InputError
-from ..pose_results import to_original_pixels
+from ..pose_results import pose_instances, to_original_pixels
 from .heatmap_coder import decode_heatmaps, enlarge
 
 
 @MODELS.register_module()
 class KeypointRoIHead(StandardRoIHead):
-    """mmdet's RoI head with a keypoint branch in the place of its mask branch.
+    """mmdet's RoI head with a keypoint branch beside its box branch.
 
-    Proposals, samplers and the box branch are the parent's. The keypoint branch learns from the
-    positive proposals with a labelled keypoint of their person inside, and predicts at the boxes of
-    the detections. A process without such a proposal computes it all the same, on an empty batch:
-    in a distributed training, others wait for its part in synchronised normalisation.
+    The keypoint branch learns from the positive proposals with a labelled keypoint of their person
+    inside, and predicts at the boxes of the detections. A process without such a proposal computes
+    it all the same, on an empty batch: in a distributed training, others wait for its part in
+    synchronised normalisation.
 
     Args:
         keypoint_roi_extractor: config of what reads the features of the keypoint branch.
@@ -32,44 +33,60 @@ class KeypointRoIHead(StandardRoIHead):
         InputError: there is a mask branch.
     """
 
-    # The parent calls mask_loss, predict_mask and _mask_forward where it has such a branch.
-    with_mask = True
-
     def __init__(
         self, keypoint_roi_extractor: dict, keypoint_head: dict, roi_scale: float = 1.0, **kwargs
     ) -> None:
         if 'mask_head' in kwargs:
-            raise InputError('KeypointRoIHead: keypoints are in the place of masks; no mask_head')
+            raise InputError('KeypointRoIHead has no mask branch; leave mask_head out')
         super().__init__(**kwargs)
         self.keypoint_roi_extractor = MODELS.build(keypoint_roi_extractor)
         self.keypoint_head = MODELS.build(keypoint_head)
         self.roi_scale = roi_scale
 
-    def _mask_forward(self, x: tuple[Tensor], rois: Tensor) -> dict[str, Tensor]:
-        """Heatmaps of RoIs (N, 5) = (image, x1, y1, x2, y2), already enlarged."""
+    def keypoint_forward(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
+        """Heatmaps (N, K, H, H) of RoIs (N, 5) = (image, x1, y1, x2, y2), already enlarged."""
         levels = x[: self.keypoint_roi_extractor.num_inputs]
-        heatmaps = self.keypoint_head(self.keypoint_roi_extractor(levels, rois))
-        return dict(mask_preds=heatmaps)
+        return self.keypoint_head(self.keypoint_roi_extractor(levels, rois))
 
-    def mask_loss(
+    def loss(
         self,
         x: tuple[Tensor],
-        sampling_results: list[SamplingResult],
-        bbox_feats: Tensor,
-        batch_gt_instances: list[InstanceData],
-    ) -> dict[str, dict]:
-        """Loss of the keypoint branch.
+        rpn_results_list: list[InstanceData],
+        batch_data_samples: list[DetDataSample],
+    ) -> dict[str, Tensor]:
+        """Losses of the box branch and of the keypoint branch.
 
         Args:
             x: feature maps of the levels.
-            sampling_results: which proposals are whose.
-            bbox_feats: not used.
-            batch_gt_instances: with ``keypoints`` (G, K, 2) and ``keypoints_visible`` (G, K), in
-                network-input pixels.
+            rpn_results_list: ``bboxes`` (N, 4) xyxy of the proposals of each image.
+            batch_data_samples: with ``gt_instances``: ``bboxes`` (G, 4), ``labels`` (G,),
+                ``keypoints`` (G, K, 2) and ``keypoints_visible`` (G, K), in network-input pixels.
         """
+        batch_gt_instances = [sample.gt_instances for sample in batch_data_samples]
+        sampling_results = [
+            self._sample(proposals.bboxes, gt_instances)
+            for proposals, gt_instances in zip(rpn_results_list, batch_gt_instances, strict=True)
+        ]
+        losses = dict(self.bbox_loss(x, sampling_results)['loss_bbox'])
+        losses.update(self.keypoint_loss(x, sampling_results, batch_gt_instances))
+        return losses
+
+    def _sample(self, proposals: Tensor, gt_instances: InstanceData) -> SamplingResult:
+        """Positive and negative proposals of an image, as the config's assigner and sampler say."""
+        priors = InstanceData(priors=proposals)
+        assigned = self.bbox_assigner.assign(priors, gt_instances)
+        return self.bbox_sampler.sample(assigned, priors, gt_instances)
+
+    def keypoint_loss(
+        self,
+        x: tuple[Tensor],
+        sampling_results: list[SamplingResult],
+        batch_gt_instances: list[InstanceData],
+    ) -> dict[str, Tensor]:
+        """Loss of the keypoint branch; the arguments are those of :meth:`loss`."""
         rois, keypoints, visible = self._targets(sampling_results, batch_gt_instances)
-        heatmaps = self._mask_forward(x, rois)['mask_preds']
-        return dict(loss_mask=self.keypoint_head.loss(heatmaps, rois[:, 1:], keypoints, visible))
+        heatmaps = self.keypoint_forward(x, rois)
+        return self.keypoint_head.loss(heatmaps, rois[:, 1:], keypoints, visible)
 
     def _targets(
         self, sampling_results: list[SamplingResult], batch_gt_instances: list[InstanceData]
@@ -96,7 +113,19 @@ class KeypointRoIHead(StandardRoIHead):
         rois = torch.cat((proposals[:, :1], enlarge(proposals[:, 1:], self.roi_scale)), 1)
         return rois[useful], keypoints[useful], visible[useful]
 
-    def predict_mask(
+    def predict(
+        self,
+        x: tuple[Tensor],
+        rpn_results_list: list[InstanceData],
+        batch_data_samples: list,
+        rescale: bool = False,
+    ) -> list[InstanceData]:
+        """Detect the people of a batch; see :meth:`predict_keypoints`."""
+        boxes = super().predict(x, rpn_results_list, batch_data_samples, rescale=False)
+        metas = [sample.metainfo for sample in batch_data_samples]
+        return self.predict_keypoints(x, metas, boxes, rescale)
+
+    def predict_keypoints(
         self,
         x: tuple[Tensor],
         batch_img_metas: list[dict],
@@ -113,28 +142,19 @@ class KeypointRoIHead(StandardRoIHead):
             rescale: return pixels of the original image.
 
         Returns:
-            With ``bboxes``, ``bbox_scores``, ``labels``, ``keypoints`` (N, K, 2),
-            ``keypoint_scores`` (N, K) and ``keypoints_visible`` (N, K).
+            For each image what :func:`pose_instances` gives.
         """
-        rois = bbox2roi([enlarge(found.bboxes, self.roi_scale) for found in results_list])
-        heatmaps = self._mask_forward(x, rois)['mask_preds']
-        keypoints, _, scores = decode_heatmaps(heatmaps.float(), rois[:, 1:])
-        counts = [len(found) for found in results_list]
-        people_list = []
-        for found, meta, *of_image in zip(
+        rois = bbox2roi([enlarge(boxes.bboxes, self.roi_scale) for boxes in results_list])
+        keypoints, _, scores = decode_heatmaps(self.keypoint_forward(x, rois).float(), rois[:, 1:])
+        counts = [len(boxes) for boxes in results_list]
+        results = []
+        for boxes, meta, points, point_scores in zip(
             results_list,
             batch_img_metas,
             keypoints.split(counts),
             scores.split(counts),
             strict=True,
         ):
-            people = InstanceData(
-                bboxes=found.bboxes,
-                bbox_scores=found.scores,
-                labels=found.labels,
-                keypoints=of_image[0],
-                keypoint_scores=of_image[1],
-                keypoints_visible=of_image[1],
-            )
-            people_list.append(to_original_pixels(people, meta) if rescale else people)
-        return people_list
+            people = pose_instances(boxes.bboxes, boxes.scores, boxes.labels, points, point_scores)
+            results.append(to_original_pixels(people, meta) if rescale else people)
+        return results
