@@ -11,7 +11,7 @@ DIRECTPOSE_SHARED ?= ../shared
 LABELS ?= $(wildcard $(DIRECTPOSE_SHARED)/data/coco_pose_labels/coco2017_pose_labels.npz)
 SEEDS  ?= 0 1 2
 # Each part adds to the ones before, the last to all of DirectPose.
-ABLATION := -naive -ungrouped -grouped -separate -finer
+ABLATION := -naive -ungrouped-shared -shared-features -same-level -no-heatmap
 CONFIGS  ?= $(ABLATION:%=configs/directpose/directpose_tiny%_1xb4-4e_synthetic-coco-256x320.py) \
 	configs/directpose/directpose_tiny_1xb4-4e_synthetic-coco-256x320.py
 

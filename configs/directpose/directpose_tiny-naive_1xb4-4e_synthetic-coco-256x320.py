@@ -1,4 +1,4 @@
-_base_ = ['./directpose_tiny-finer_1xb4-4e_synthetic-coco-256x320.py']
+_base_ = ['./directpose_tiny-no-heatmap_1xb4-4e_synthetic-coco-256x320.py']
 
 # The paper's baseline: no keypoint alignment
 model = dict(

@@ -1,4 +1,4 @@
-_base_ = ['./directpose_tiny-separate_1xb4-4e_synthetic-coco-256x320.py']
+_base_ = ['./directpose_tiny-same-level_1xb4-4e_synthetic-coco-256x320.py']
 
 # All groups read the same features.
 model = dict(
