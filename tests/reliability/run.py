@@ -2,7 +2,7 @@
 
     PYTHONPATH=tests python -m reliability.run [--kills 10] [--mutations 1000] [--out FOLDER]
 
-Leaves in the folder: reliability.md, and reliability.json with every case.
+Leaves in the folder: fault_tolerance.md, and reliability.json with every case.
 """
 
 import argparse
@@ -108,7 +108,7 @@ def main(argv=None):
     }
     text = summary(kills, times, fuzzed)
     write_json(dict(kills=kills, random_times=times, mutations=fuzzed), folder / 'reliability.json')
-    write_text(text, folder / 'reliability.md')
+    write_text(text, folder / 'fault_tolerance.md')
     print(f'\n{text}\nevery case is in {folder / "reliability.json"}')
     bad = any(bad_outcomes(kind, outcomes) for kind, outcomes in fuzzed.items())
     sys.exit(int(bad or not all(row['equal'] for row in [*kills, times])))

@@ -1,1 +1,6 @@
 """What a user of a trained model calls: detection, drawing, videos."""
+
+from .inference import detect, load_model, read_image
+from .visualization import build_visualizer, coco_annotations, draw
+
+__all__ = ['build_visualizer', 'coco_annotations', 'detect', 'draw', 'load_model', 'read_image']
