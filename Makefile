@@ -15,7 +15,7 @@ ABLATION := -naive -ungrouped-shared -shared-features -same-level -no-heatmap
 CONFIGS  ?= $(ABLATION:%=configs/directpose/directpose_tiny%_1xb4-4e_synthetic-coco-256x320.py) \
 	configs/directpose/directpose_tiny_1xb4-4e_synthetic-coco-256x320.py
 
-.PHONY: help env test full-size lint demo ablation reliability test-forks clean
+.PHONY: help env test full-size lint demo ablation reliability test-forks docs clean
 
 help:
 	@echo "make demo   train, test and draw a small DirectPose on synthetic people (about 15 min)"
@@ -25,7 +25,8 @@ help:
 	@echo "make test   lint and run the test suite"
 	@echo "make full-size   every config on every path at its own width, and all exports (an hour)"
 	@echo "make test-forks   the same with the community forks of OpenMMLab"
-	@echo "make lint   ruff"
+	@echo "make lint   ruff, codespell, mypy"
+	@echo "make docs   build the documentation into work_dirs/site"
 	@echo "make env    only build $(VENV)"
 
 env: $(VENV)/.complete
@@ -37,6 +38,8 @@ $(VENV)/.complete: requirements/build.txt requirements/compiled.txt requirements
 lint: env
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/codespell projects tools tests configs docs *.md
+	@$(BIN)/mypy
 
 test: lint
 	@$(call PYTEST,$(VENV))
@@ -44,6 +47,15 @@ test: lint
 # make test does the same with an eighth of the channels, and exports the paper's model only.
 full-size: env
 	@DIRECTPOSE_FULL_WIDTH=1 $(BIN)/python -m pytest -m full_size tests/full_size
+
+docs: .venv-docs/.complete
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+	@echo "work_dirs/site/index.html"
+
+.venv-docs/.complete: requirements/docs.txt
+	@$(PYTHON) -m venv .venv-docs
+	@.venv-docs/bin/python -m pip install -q -r requirements/docs.txt
+	@touch $@
 
 demo: env
 	@$(BIN)/python tools/demo_synthetic.py --out $(OUT)
@@ -65,4 +77,4 @@ test-forks: .venv-forks/.complete
 	@bash tools/dev/setup_forks.sh $(PYTHON) .venv-forks
 
 clean:
-	rm -rf $(VENV) .venv-forks work_dirs
+	rm -rf $(VENV) .venv-docs .venv-forks work_dirs

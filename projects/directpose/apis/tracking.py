@@ -21,11 +21,12 @@ class PeopleTracker:
         self.min_iou = min_iou
         self.patience = patience
         self._next_id = 0
-        self._known = {}  # id -> (box, frames since it was seen)
+        self._known: dict[int, tuple[np.ndarray, int]] = {}  # id -> (box, frames since it was seen)
 
     def update(self, bboxes: np.ndarray) -> list[int]:
         """Numbers of the people with boxes (N, 4) xyxy in the next frame."""
-        ids, known = [None] * len(bboxes), list(self._known)
+        ids: list = [None] * len(bboxes)
+        known = list(self._known)
         if ids and known:
             last = torch.from_numpy(np.stack([self._known[i][0] for i in known]))
             ious = box_iou(torch.as_tensor(bboxes, dtype=last.dtype), last).numpy()

@@ -88,7 +88,7 @@ class VideoWriter:
         self.path = path
         self.fps = fps
         self._partial = f'{osp.splitext(path)[0]}.partial.mp4'
-        self._writer = None
+        self._writer: cv2.VideoWriter | None = None
         self._count = 0
 
     def write(self, frame: np.ndarray) -> None:
@@ -98,7 +98,7 @@ class VideoWriter:
             InputError: the file cannot be written.
         """
         if self._writer is None:
-            codec = cv2.VideoWriter_fourcc(*'mp4v')
+            codec = cv2.VideoWriter.fourcc(*'mp4v')
             writer = cv2.VideoWriter(self._partial, codec, self.fps, frame.shape[1::-1])
             if not writer.isOpened():
                 raise InputError(f'OpenCV cannot write the video {self.path}; check the folder')

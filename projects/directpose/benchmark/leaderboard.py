@@ -255,7 +255,7 @@ def add_latencies(rows: list[Row], path: str) -> dict:
     """
     content = read_json(path)
     try:
-        header, measured = content['header'], {}
+        header, measured = content['header'], dict[str, dict]()
         if header['mode'] != 'prediction':
             raise InputError(f'{path} has the times of {header["mode"]}s, not of predictions')
         for timed in content['rows']:

@@ -52,7 +52,9 @@ class Device:
 @contextlib.contextmanager
 def watch(modules: list[nn.Module], device: Device) -> Iterator[list[tuple]]:
     """Collect (start, end) of every call of the modules."""
-    calls, started, handles = [], [], []
+    calls: list[tuple] = []
+    started: list = []
+    handles: list = []
     for module in modules:
         handles.append(module.register_forward_pre_hook(lambda *_: started.append(device.now())))
         handles.append(
@@ -153,7 +155,7 @@ def measure(cases: list[Case], device: Device, train: bool, runs: int, warmup: i
     """
     step = time_training_step if train else time_prediction
     call = time_training_step if train else time_call
-    samples = [[] for _ in cases]
+    samples: list = [[] for _ in cases]
     with torch.set_grad_enabled(train):
         for number in tqdm(range(warmup + runs), 'rounds'):
             for case, times in zip(cases, samples, strict=True):

@@ -114,12 +114,14 @@ def limb_groups(num_keypoints: int, limbs: Sequence[tuple[int, int]]) -> list[tu
     Returns:
         Keypoint indices of each group, ordered by the first.
     """
-    near = {k: set() for k in range(num_keypoints)}
+    near: dict[int, set[int]] = {k: set() for k in range(num_keypoints)}
     for a, b in limbs:
         near[a].add(b)
         near[b].add(a)
 
-    groups, done, roots = [], set(), set()
+    groups: list[list[int]] = []
+    done: set[int] = set()
+    roots: set[int] = set()
     for tip in (k for k in near if len(near[k]) == 1):
         chain, root = [tip], next(iter(near[tip]))
         while len(near[root]) == 2 and len(chain) < LIMB_LENGTH:
@@ -137,6 +139,6 @@ def limb_groups(num_keypoints: int, limbs: Sequence[tuple[int, int]]) -> list[tu
         while reached:
             group |= reached
             reached = {n for k in reached for n in near[k]} - group - done
-        groups.append(group)
+        groups.append(list(group))
         done |= group
     return sorted(tuple(sorted(group)) for group in groups)

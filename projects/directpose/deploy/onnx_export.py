@@ -100,7 +100,7 @@ def export_onnx(model: nn.Module, path: str, with_nms: bool, facts: dict) -> Non
     )
     program.model.metadata_props['directpose'] = json.dumps(facts)
     content = io.BytesIO()
-    program.save(content)
+    program.save(content)  # type: ignore[arg-type]  # a file object will do, as a path
     write_bytes(content.getvalue(), path)
 
 

@@ -41,7 +41,7 @@ class RemovalList:
     """A file backend that notes what to remove and leaves it."""
 
     def __init__(self, backend: LocalBackend) -> None:
-        self.outdated = []
+        self.outdated: list[str] = []
         self._backend = backend
 
     def __getattr__(self, name: str):

@@ -4,6 +4,7 @@ import datetime
 import os
 import sys
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from mmengine.config import Config
@@ -69,4 +70,4 @@ def run_on_rank0(check: Callable, *args) -> None:
 
 def unwrap_model(model: nn.Module) -> nn.Module:
     """The model itself, without what distributes it."""
-    return model.module if is_model_wrapper(model) else model
+    return cast(nn.Module, model.module) if is_model_wrapper(model) else model

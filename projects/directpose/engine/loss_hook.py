@@ -24,7 +24,7 @@ class FiniteLossHook(Hook):
         # mmengine's log reads every loss as well: there is nothing left to wait for.
         broken = [
             f'{name} is {float(value)}'
-            for name, value in outputs.items()
+            for name, value in (outputs or {}).items()
             if not torch.isfinite(torch.as_tensor(value)).all()
         ]
         if broken:

@@ -110,7 +110,8 @@ class MatchedPCK(BaseMetric):
 
         The hook asks after every image; the parent would wait for the other processes.
         """
-        results, self.results = self.results, []
+        results = self.results
+        self.results: list = []
         return self.compute_metrics(results)
 
     def compute_metrics(self, results: list) -> dict[str, float]:

@@ -127,7 +127,7 @@ def config_error_context(part: str) -> Iterator[None]:
 
 def way_to(error: Exception) -> str:
     """The classes whose ``__init__`` an error has passed, from the outside."""
-    names = []
+    names: list[str] = []
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if frame.f_code.co_name == '__init__' and 'self' in frame.f_locals:
             name = type(frame.f_locals['self']).__name__

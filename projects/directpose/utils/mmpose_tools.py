@@ -14,6 +14,7 @@ def load_mmpose_tool(name: str) -> ModuleType:
     """
     path = osp.join(osp.dirname(mmpose.__file__), '.mim', 'tools', f'{name}.py')
     spec = importlib.util.spec_from_file_location(f'mmpose_tools_{name}', path)
+    assert spec is not None and spec.loader is not None  # the path ends in .py
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -3,16 +3,18 @@
 import collections
 import math
 import re
+from collections.abc import Mapping
 
 from ..utils.errors import InputError
 from ..utils.io import read_json
 
-NUMBER = int | float
+Kinds = Mapping[str, type | tuple[type, ...]]
+NUMBER = (int, float)
 TYPE_NAMES = {NUMBER: 'a number', int: 'a whole number', str: 'a text', list: 'a list'}
-IMAGE_FIELDS = dict(id=int, file_name=str, width=NUMBER, height=NUMBER)
-CATEGORY_FIELDS = dict(id=NUMBER)
-ANNOTATION_FIELDS = dict(id=int, image_id=int, category_id=NUMBER, bbox=list, keypoints=list)
-OPTIONAL_ANNOTATION_FIELDS = dict(area=NUMBER, iscrowd=NUMBER, num_keypoints=NUMBER)
+IMAGE_FIELDS: Kinds = dict(id=int, file_name=str, width=NUMBER, height=NUMBER)
+CATEGORY_FIELDS: Kinds = dict(id=NUMBER)
+ANNOTATION_FIELDS: Kinds = dict(id=int, image_id=int, category_id=NUMBER, bbox=list, keypoints=list)
+OPTIONAL_ANNOTATION_FIELDS: Kinds = dict(area=NUMBER, iscrowd=NUMBER, num_keypoints=NUMBER)
 LARGEST = 1e9
 
 
@@ -79,7 +81,7 @@ def name_of(kind: str, number: int, record) -> str:
     return f'{kind} number {number}'
 
 
-def field_problem(record, fields: dict[str, type], optional: dict[str, type] | None = None):
+def field_problem(record, fields: Kinds, optional: Kinds | None = None) -> str | None:
     """What in a record of a COCO JSON is missing or of another type, if anything is.
 
     Args:

@@ -142,7 +142,8 @@ def choose_layouts(
             raise InputError(f'{path} has {len(ids)} {name} images, not {number}')
         chosen = np.random.default_rng(seed).permutation(ids)[:number]
         splits.append([make_layout(labels, complete, i, long_side) for i in sorted(chosen)])
-    return tuple(splits)
+    train, val = splits
+    return train, val
 
 
 def complete_poses(labels: dict[str, np.ndarray]) -> np.ndarray:
@@ -167,7 +168,8 @@ def make_layout(
     people = zip(points, visible > 0, boxes, strict=True)
     points = [fill_gaps(*person, complete) for person in people]
     bottoms = boxes[:, 1] + boxes[:, 3] / 2
-    return Layout(int(image_id), *size.tolist(), np.stack(points), visible, bottoms)
+    width, height = size.tolist()
+    return Layout(int(image_id), width, height, np.stack(points), visible, bottoms)
 
 
 def fill_gaps(

@@ -106,7 +106,7 @@ def draw_layout(seed: int, layout: Layout) -> tuple[np.ndarray, list[dict]]:
 
 def place_people(
     canvas: Canvas, rng: np.random.Generator, wanted: int, min_visible: float
-) -> list[tuple]:
+) -> list[tuple[int, np.ndarray, np.ndarray, float]]:
     """Draw people, the farthest first: a person who stands nearer is larger and lower.
 
     Returns:
@@ -116,7 +116,7 @@ def place_people(
     height, width = canvas.owners.shape
     largest = HEIGHTS[1] / max(1.0, wanted / 2) ** 0.5
     sizes = sorted(np.exp(rng.uniform(np.log(HEIGHTS[0]), np.log(largest), wanted)))
-    people = []
+    people: list[tuple] = []
     for size in sizes:
         body, clothes = sample_body(rng), sample_clothes(rng)
         for _ in range(6):

@@ -228,8 +228,14 @@ class SharedKPAlign(KPAlign):
 
     separate_features = False
 
-    def __init__(self, *args, group_channels: int = 256, **kwargs) -> None:
-        super().__init__(*args, group_channels=group_channels, **kwargs)
+    def __init__(
+        self,
+        groups: Sequence[Sequence[int]],
+        num_keypoints: int,
+        group_channels: int = 256,
+        **kwargs,
+    ) -> None:
+        super().__init__(groups, num_keypoints, group_channels, **kwargs)
 
 
 @MODELS.register_module()

@@ -17,7 +17,8 @@ class Float32RPNHead(RPNHead):
 
     def forward(self, x: tuple[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Scores (B, A, H_l, W_l) and deltas (B, 4 * A, H_l, W_l) of each level."""
-        return tuple([out.float() for out in outs] for outs in super().forward(x))
+        scores, deltas = super().forward(x)
+        return [s.float() for s in scores], [d.float() for d in deltas]
 
 
 @MODELS.register_module()
