@@ -61,6 +61,17 @@ def test_a_half_finished_environment_is_built_anew(setup, step):
     assert (setup.venv / '.complete').exists() and not leftover.exists()
 
 
+def test_an_environment_is_not_built_with_its_own_python(setup, tmp_path):
+    inner = tmp_path / 'inner'
+    (tmp_path / 'python').rename(inner)
+    (tmp_path / 'python').write_text(
+        f'#!/usr/bin/env bash\ncase "$*" in *_base_executable*) echo {inner} ;; *) exit 7 ;; esac\n'
+    )
+    (tmp_path / 'python').chmod(0o755)
+    done, log = setup()
+    assert done.returncode == 0 and '-m venv' in log
+
+
 def test_compiled_packages_that_do_not_import_are_built_without_the_cache(setup):
     done, log = setup(fails='import cv2')
     assert 'building them anew' in done.stdout and '--no-cache-dir' in log

@@ -99,7 +99,12 @@ def check_parts(cfg: Config, splits: Iterable[str]) -> None:
         InputError: naming the config and the part.
     """
     head = 'roi_head' if 'roi_head' in dict_or_empty(cfg.get('model')) else 'bbox_head'
-    wanted: dict[str, type] = {'work_dir': str, 'model': dict, 'model.metainfo': dict, f'model.{head}': dict}
+    wanted: dict[str, type] = {
+        'work_dir': str,
+        'model': dict,
+        'model.metainfo': dict,
+        f'model.{head}': dict,
+    }
     for split in splits:
         if split == 'train' or cfg.get(f'{split}_dataloader') is not None:
             loader = f'{split}_dataloader'
