@@ -35,7 +35,7 @@ from directpose.benchmark.measure import Device, measure
 from directpose.utils.cli import not_negative, positive
 from directpose.utils.errors import InputError, exit_on_input_error
 from directpose.utils.io import write_json
-from directpose.validation.config import check_work_dir
+from directpose.validation.config import ensure_writable_dir
 
 
 def parse_args(argv=None):
@@ -168,7 +168,7 @@ def make_cases(args: argparse.Namespace, device: Device) -> Iterator[Case]:
 def main(argv=None):
     args = parse_args(argv)
     if args.out:
-        check_work_dir(os.path.dirname(os.path.abspath(args.out)), '--out')
+        ensure_writable_dir(os.path.dirname(os.path.abspath(args.out)), '--out')
     device = Device(args.device, args.amp)
     rows = measure(list(make_cases(args, device)), device, args.train, args.runs, args.warmup)
     facts = header(args)

@@ -20,7 +20,7 @@ import torch
 from directpose.utils.config import build_model, config_path, read_config
 from directpose.utils.errors import InputError, exit_on_input_error
 from directpose.utils.io import write_bytes
-from directpose.validation.config import check_work_dir
+from directpose.validation.config import ensure_writable_dir
 from directpose.weights.checkpoint import read_checkpoint, weight_problems
 from directpose.weights.conversion import from_detectron2, from_fcos, from_gluoncv, from_torchvision
 from mmengine.config import Config
@@ -159,7 +159,7 @@ def default_config(program: str, src: str) -> str:
 @exit_on_input_error
 def main(argv=None):
     args = parse_args(argv)
-    check_work_dir(osp.dirname(osp.abspath(args.dst)), 'DST')
+    ensure_writable_dir(osp.dirname(osp.abspath(args.dst)), 'DST')
     config = read_config(args.config or default_config(args.program, args.src))
     converted = CONVERTERS[args.program](args.src, config)
     print(report(converted, model_weights(config)))

@@ -38,7 +38,7 @@ from directpose.apis.visualization import (
 from directpose.utils.cli import positive
 from directpose.utils.errors import INCOMPLETE, InputError, exit_on_input_error
 from directpose.utils.io import write_image, write_json
-from directpose.validation.config import check_work_dir, count_classes
+from directpose.validation.config import count_classes, ensure_writable_dir
 from mmengine.config import DictAction
 from tqdm import tqdm
 
@@ -152,7 +152,7 @@ def show(picture: np.ndarray) -> bool:
 def main(argv=None):
     args = parse_args(argv)
     inputs = find_inputs(args.inputs)
-    check_work_dir(args.out, '--out')
+    ensure_writable_dir(args.out, '--out')
     if args.show:
         check_windows()
     model = load_model(args.config, args.checkpoint, args.device, args.cfg_options)

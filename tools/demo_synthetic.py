@@ -21,7 +21,7 @@ from directpose.datasets.synthetic.scenes import make_synthetic_set
 from directpose.utils.cli import not_negative, positive, run_tool
 from directpose.utils.errors import InputError, exit_on_input_error
 from directpose.utils.io import write_image
-from directpose.validation.config import check_work_dir
+from directpose.validation.config import ensure_writable_dir
 from mmengine.dataset import pseudo_collate
 from mmpose.registry import DATASETS
 from tqdm import tqdm
@@ -99,7 +99,7 @@ def clear_folder(out: str) -> None:
 def main(argv=None):
     args = parse_args(argv)
     out = args.out
-    check_work_dir(out, '--out')
+    ensure_writable_dir(out, '--out')
     data_root = osp.join(out, 'data/')
     clear_folder(out)
     make_synthetic_set(osp.normpath(data_root), args.num_train, args.num_val, args.seed)

@@ -15,7 +15,7 @@ from directpose.apis.inference import load_trained
 from directpose.deploy.onnx_export import export_metadata, export_onnx
 from directpose.utils.config import merge_options, read_config
 from directpose.utils.errors import exit_on_input_error
-from directpose.validation.config import check_work_dir
+from directpose.validation.config import ensure_writable_dir
 from mmengine.config import DictAction
 
 
@@ -38,7 +38,7 @@ def parse_args(argv=None):
 @exit_on_input_error
 def main(argv=None):
     args = parse_args(argv)
-    check_work_dir(osp.dirname(osp.abspath(args.out)), 'OUT')
+    ensure_writable_dir(osp.dirname(osp.abspath(args.out)), 'OUT')
     cfg = read_config(args.config)
     merge_options(cfg, args.cfg_options)
     facts = export_metadata(cfg) | dict(with_nms=not args.no_nms)

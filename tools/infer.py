@@ -40,7 +40,7 @@ from directpose.apis.visualization import coco_annotations
 from directpose.utils.cli import not_negative, positive
 from directpose.utils.errors import INCOMPLETE, InputError, StorageError, exit_on_input_error
 from directpose.utils.io import read_json, write_json, write_text
-from directpose.validation.config import check_work_dir
+from directpose.validation.config import ensure_writable_dir
 from mmengine.config import DictAction
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DefaultScope
@@ -161,13 +161,9 @@ def detect_batch(model, batch: list[tuple], score_thr: float) -> list[dict]:
     return records
 
 
-def check_same_job(args: argparse.Namespace, config: str, images: list[str], folder: Path) -> None:
-    """Check that the parts in a folder are of the same job, and note which one it is.
-
-    Raises:
-        InputError: they are of another one.
-    """
-    job = dict(
+def describe_job(args: argparse.Namespace, config: str, images: list[str]) -> dict:
+    """What the records of a shard depend on."""
+    return dict(
         config=config,
         checkpoint=hashlib.sha256(Path(args.checkpoint).read_bytes()).hexdigest(),
         images=hashlib.sha256(os.fsencode('\n'.join(images))).hexdigest(),
@@ -175,6 +171,14 @@ def check_same_job(args: argparse.Namespace, config: str, images: list[str], fol
         batch=args.batch,
         score_thr=args.score_thr,
     )
+
+
+def check_same_job(job: dict, folder: Path) -> None:
+    """Check that the parts in a folder, if there are any, are of a job.
+
+    Raises:
+        InputError: they are of another one.
+    """
     path = folder / 'job.json'
     if path.exists() and any(folder.glob('part-*.jsonl')):
         kept = read_json(str(path))
@@ -184,7 +188,6 @@ def check_same_job(args: argparse.Namespace, config: str, images: list[str], fol
                 f'{folder} holds parts that were made with other {", ".join(different)}; remove '
                 'it, or give another --out'
             )
-    write_json(job, path)
 
 
 def errors_of(part: Path) -> Iterator[str]:
@@ -215,11 +218,13 @@ def main(argv=None):
     shard, num_shards = parse_shard(args.shard)
     images = list_images(args.images, shard, num_shards)
     folder = Path(args.out, f'shard-{shard}-of-{num_shards}')
-    check_work_dir(str(folder), '--out')
+    ensure_writable_dir(str(folder), '--out')
     parts = [images[i : i + args.part] for i in range(0, len(images), args.part)]
     names = [folder / f'part-{number:06d}.jsonl' for number in range(len(parts))]
     model = load_model(args.config, args.checkpoint, args.device, args.cfg_options)
-    check_same_job(args, model.cfg.pretty_text, images, folder)
+    job = describe_job(args, model.cfg.pretty_text, images)
+    check_same_job(job, folder)
+    write_json(job, folder / 'job.json')
     with DefaultScope.overwrite_default_scope('mmpose'):
         pipeline = Compose(model.cfg.test_dataloader.dataset.pipeline)
 

@@ -27,7 +27,7 @@ from directpose.benchmark.leaderboard import (
 )
 from directpose.utils.errors import InputError, exit_on_input_error
 from directpose.utils.io import atomic_write, write_text
-from directpose.validation.config import check_work_dir
+from directpose.validation.config import ensure_writable_dir
 from tqdm import tqdm
 
 matplotlib.use('agg')
@@ -179,7 +179,7 @@ def notes(args: argparse.Namespace, headers: list[dict]) -> list[str]:
 @exit_on_input_error
 def main(argv=None):
     args = parse_args(argv)
-    check_work_dir(args.out, '--out')
+    ensure_writable_dir(args.out, '--out')
     if args.results and not args.ann_file:
         raise InputError('--results: give the annotations of their images with --ann-file')
     pairs = [item.partition('=')[::2] for item in args.results]

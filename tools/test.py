@@ -22,8 +22,8 @@ from directpose.validation.config import (
     check_config,
     check_image_list,
     check_skeleton,
-    check_work_dir,
     count_classes,
+    ensure_writable_dir,
 )
 from directpose.weights.checkpoint import check_checkpoint
 from mmengine.config import Config
@@ -61,7 +61,7 @@ def check_submission(cfg: Config, name: str) -> None:
             f"--submit: COCO's server takes people with COCO's 17 keypoints, {cfg.filename} is for "
             'something else'
         )
-    check_work_dir(cfg.work_dir)
+    ensure_writable_dir(cfg.work_dir)
     part = f'{cfg.filename}: test_dataloader.dataset'
     dataset = build_unloaded(cfg.test_dataloader.dataset, part)
     check_skeleton(dataset, parse_metainfo(cfg.model.metainfo))

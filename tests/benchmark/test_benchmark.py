@@ -2,11 +2,8 @@
 
 import importlib.util
 import json
-import subprocess
-import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -173,19 +170,3 @@ def test_what_models_have_in_common_has_the_same_random_weights(root):
     assert all(torch.equal(value, again[name]) for name, value in context.items())
     shared = [n for n in plain if 'keypoint_head' not in n]
     assert all(torch.equal(plain[name], context[name]) for name in shared)
-
-
-def test_plot(root, benchmark, tmp_path):
-    run(benchmark, root, tmp_path / 'a.json', '--size', '64x64', '128x128')
-    plot = [sys.executable, '-W', 'ignore', str(root / 'tools/dev/plot_benchmark.py')]
-    good = subprocess.run([*plot, str(tmp_path / 'a.json'), '--out', str(tmp_path / 'a.png')])
-    assert good.returncode == 0
-    assert cv2.imread(str(tmp_path / 'a.png')).shape[0] > 300
-    (tmp_path / 'b.json').write_text('{}')
-    bad = subprocess.run(
-        [*plot, str(tmp_path / 'b.json'), '--out', str(tmp_path / 'b.png')],
-        capture_output=True,
-        text=True,
-    )
-    assert bad.returncode == 1 and 'was not written by tools/benchmark.py' in bad.stderr
-    assert not (tmp_path / 'b.png').exists()

@@ -24,6 +24,7 @@ from directpose.engine.checkpoint_hook import (
     WholeCheckpointHook,
     check_finite,
     find_last_checkpoint,
+    repair_last_checkpoint,
 )
 from directpose.engine.loss_hook import FiniteLossHook
 from directpose.engine.seed_hook import EpochSeedHook
@@ -129,8 +130,11 @@ def test_a_last_checkpoint_that_leads_nowhere_is_mended(note, tmp_path):
         (tmp_path / f'epoch_{number}.pth').touch()
         os.utime(tmp_path / f'epoch_{number}.pth', (number, number))
     expected = str(tmp_path / 'epoch_10.pth')
-    assert find_last_checkpoint(tmp_path) == last.read_text() == expected
+    assert find_last_checkpoint(tmp_path) == expected != last.read_text()
+    repair_last_checkpoint(tmp_path)
+    assert last.read_text() == expected
     last.write_text(str(tmp_path / 'epoch_9.pth'))
+    repair_last_checkpoint(tmp_path)
     assert find_last_checkpoint(tmp_path) == last.read_text() == str(tmp_path / 'epoch_9.pth')
 
 

@@ -215,17 +215,6 @@ def test_a_value_that_a_class_refuses_is_told_by_every_tool(trained, synthetic_s
         assert 'own.py: model cannot be built: DirectPose > FPN: AssertionError' in done.stderr
 
 
-def test_coco_subset(synthetic_set, tmp_path):
-    source, target = synthetic_set / 'annotations/train.json', tmp_path / 'new/subset.json'
-    done = call('dev/coco_subset', source, target, '--where', 'id=2,5')
-    assert done.returncode == 0, done.stderr
-    coco = json.loads(target.read_text())
-    assert [i['id'] for i in coco['images']] == [2, 5]
-    assert {a['image_id'] for a in coco['annotations']} <= {2, 5} and coco['annotations']
-    done = call('dev/coco_subset', source, target, '--where', 'id=77')
-    assert done.returncode == 1 and 'no image' in done.stderr
-
-
 def test_demo_on_a_video(trained, synthetic_set, tmp_path):
     path, out = tmp_path / 'people.mp4', tmp_path / 'out'
     image = cv2.imread(str(synthetic_set / 'images/000001.jpg'))[:192, :192]

@@ -15,7 +15,7 @@ from directpose.datasets.metainfo import parse_metainfo
 from directpose.utils.config import read_config
 from directpose.utils.errors import InputError, StorageError, sentence_of
 from directpose.validation.coco_json import check_annotations
-from directpose.validation.config import check_config, check_work_dir
+from directpose.validation.config import check_config, ensure_writable_dir
 from directpose.validation.images import check_images, image_problem
 from directpose.weights.checkpoint import check_checkpoint
 from helpers.commands import CONFIG, ROOT, call
@@ -260,7 +260,7 @@ def test_wrapped_datasets_are_checked_too(config):
 def test_a_work_dir_that_cannot_be_written(config, tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(InputError, match=r'cannot write to the folder .*--work-dir'):
-        check_work_dir(str(tmp_path / 'file' / 'below'))
+        ensure_writable_dir(str(tmp_path / 'file' / 'below'))
     config.work_dir = '/proc/nobody/can/write/here'
     with pytest.raises(InputError, match='cannot write'):
         check_config(config, ('train',))

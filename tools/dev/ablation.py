@@ -18,7 +18,7 @@ from directpose.utils.cli import not_negative, run_tool
 from directpose.utils.config import read_config
 from directpose.utils.errors import InputError, exit_on_input_error
 from directpose.utils.io import atomic_write, read_json, write_json, write_text
-from directpose.validation.config import check_config, check_work_dir
+from directpose.validation.config import check_config, ensure_writable_dir
 
 matplotlib.use('agg')
 from matplotlib import pyplot as plt
@@ -115,7 +115,7 @@ def draw_plot(results: dict[str, list[dict]], path: Path) -> None:
 @exit_on_input_error
 def main(argv=None):
     args = parse_args(argv)
-    check_work_dir(args.work_dir, '--work-dir')
+    ensure_writable_dir(args.work_dir, '--work-dir')
     configs, folder = [Path(config) for config in args.configs], Path(args.work_dir)
     if len({config.stem for config in configs}) < len(configs):
         raise InputError('two configs have the same name; each needs a folder of its own')

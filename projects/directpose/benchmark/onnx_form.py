@@ -9,7 +9,7 @@ from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from ..deploy.onnx_export import OUTPUTS, export_onnx
+from ..deploy.onnx_export import OUTPUTS, export_onnx, swaps_channels
 
 
 class OnnxForm(nn.Module):
@@ -38,7 +38,7 @@ class OnnxForm(nn.Module):
         """Data samples with the boxes of the people; ``inputs`` (B, 3, H, W) are normalised."""
         preprocessor = self.data_preprocessor
         images = inputs * preprocessor.std + preprocessor.mean
-        if preprocessor._channel_conversion:
+        if swaps_channels(preprocessor):
             images = images.flip(1)
         sizes = torch.tensor([sample.img_shape for sample in data_samples])
         session = open_session(self._orig_mod, self.bbox_head.test_cfg['score_thr'])

@@ -38,7 +38,7 @@ class ExportableDirectPose(nn.Module):
         preprocessor, device = model.data_preprocessor, next(model.parameters()).device
         self.register_buffer('mean', preprocessor.mean.to(device))
         self.register_buffer('std', preprocessor.std.to(device))
-        self.swaps_channels = preprocessor._channel_conversion
+        self.swaps_channels = swaps_channels(preprocessor)
 
     def forward(self, images: Tensor, sizes: Tensor) -> tuple[Tensor, ...]:
         """Detect people.
@@ -61,6 +61,11 @@ class ExportableDirectPose(nn.Module):
             people = head.suppress(people, sizes)
         keypoints = torch.cat((people.keypoints, people.keypoint_scores[..., None]), -1)
         return people.batch_inds, people.bboxes, people.scores, people.labels, keypoints
+
+
+def swaps_channels(preprocessor: nn.Module) -> bool:
+    """Whether a data preprocessor turns BGR into RGB; mmengine has no public name for it."""
+    return preprocessor._channel_conversion
 
 
 def export_onnx(model: nn.Module, path: str, with_nms: bool, facts: dict) -> None:

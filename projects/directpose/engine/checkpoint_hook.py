@@ -17,6 +17,7 @@ from torch import nn
 from ..utils.errors import InputError
 from ..utils.io import write_bytes, write_text
 from .dist import run_on_rank0, unwrap_model
+from .runner import checkpoint_of, is_resuming
 
 BACKEND = 'directpose.whole_files'
 
@@ -76,8 +77,8 @@ class WholeCheckpointHook(CheckpointHook):
 
     def before_run(self, runner) -> None:
         """Mend ``last_checkpoint``, which mmengine reads after this, for a run that is resumed."""
-        if runner._resume is True and runner._load_from is None:
-            run_on_rank0(find_last_checkpoint, Path(runner.work_dir))
+        if is_resuming(runner) and checkpoint_of(runner) is None:
+            run_on_rank0(repair_last_checkpoint, Path(runner.work_dir))
 
     def before_train(self, runner) -> None:
         """Tidy up after a training that was killed."""
@@ -123,7 +124,7 @@ def clear_partial_files(folder: Path) -> None:
 def find_last_checkpoint(work_dir: Path) -> str | None:
     """The checkpoint that ``--resume`` goes on with, if a training was begun in the folder.
 
-    If what ``last_checkpoint`` names is gone, it will name the newest one of its folder.
+    If what ``last_checkpoint`` names is gone, it is the newest one of its folder.
 
     Raises:
         InputError: there is none.
@@ -141,9 +142,18 @@ def find_last_checkpoint(work_dir: Path) -> str | None:
             f'{note} names {named or "nothing"}, which is not there: bring it back, name another '
             'checkpoint with --resume FILE, or remove last_checkpoint to begin anew'
         )
-    newest = str(max(whole, key=lambda path: int(path.stem.split('_')[1])))
-    write_text(newest, note)
-    return newest
+    return str(max(whole, key=lambda path: int(path.stem.split('_')[1])))
+
+
+def repair_last_checkpoint(work_dir: Path) -> None:
+    """Let ``last_checkpoint`` name what :func:`find_last_checkpoint` finds, if it does not.
+
+    Raises:
+        InputError: there is no checkpoint to name.
+    """
+    note, found = work_dir / 'last_checkpoint', find_last_checkpoint(work_dir)
+    if found and note.read_text(encoding='utf-8').strip() != found:
+        write_text(found, note)
 
 
 def check_finite(model: nn.Module, last: str | None) -> None:

@@ -19,3 +19,16 @@ class ConsoleRunner(Runner):
         if files:
             logger.info(f'config, environment and hooks are in {files[0]}')
         return logger
+
+
+# mmengine has no public way to ask a runner for these two.
+
+
+def is_resuming(runner: Runner) -> bool:
+    """Whether a runner goes on with a training."""
+    return bool(runner._resume)
+
+
+def checkpoint_of(runner: Runner) -> str | None:
+    """The checkpoint that a runner was told to load; None also where it looks for one itself."""
+    return runner._load_from

@@ -8,6 +8,7 @@ from mmpose.registry import HOOKS
 from ..validation.config import check_config
 from ..weights.checkpoint import check_checkpoint
 from .dist import run_on_rank0, unwrap_model
+from .runner import checkpoint_of, is_resuming
 
 
 @HOOKS.register_module()
@@ -27,7 +28,7 @@ class CheckDataHook(Hook):
             InputError: see :func:`check_config`.
         """
         run_on_rank0(check_config, runner.cfg, ('train', 'val'))
-        if runner._resume:
+        if is_resuming(runner):
             run_on_rank0(check_weights, runner)
 
     def before_test(self, runner) -> None:
@@ -46,8 +47,9 @@ def check_weights(runner) -> None:
     Raises:
         InputError: it is of another model.
     """
-    if runner._load_from and osp.isfile(runner._load_from):
-        check_checkpoint(runner._load_from, unwrap_model(runner.model))
+    path = checkpoint_of(runner)
+    if path and osp.isfile(path):
+        check_checkpoint(path, unwrap_model(runner.model))
 
 
 def without_check_hook(custom_hooks: list[dict]) -> list[dict]:

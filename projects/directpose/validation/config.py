@@ -30,7 +30,7 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
         InputError: the first thing found that would end or spoil the run.
     """
     check_parts(cfg, splits)
-    check_work_dir(cfg.work_dir)
+    ensure_writable_dir(cfg.work_dir)
     skeleton = parse_metainfo(cfg.model.metainfo)
     datasets = [(split, dataset) for split in splits for dataset in unloaded_datasets(cfg, split)]
     for split, dataset in datasets:
@@ -231,8 +231,8 @@ def check_oks(evaluator: dict, dataset: BaseCocoStyleDataset, split: str) -> Non
             )
 
 
-def check_work_dir(path: str, option: str = '--work-dir') -> None:
-    """Check that files can be written to the folder that a command-line option names.
+def ensure_writable_dir(path: str, option: str = '--work-dir') -> None:
+    """Make the folder that a command-line option names, and check that it can be written to.
 
     Raises:
         InputError: they cannot.
