@@ -65,7 +65,7 @@ class ExportableDirectPose(nn.Module):
 
 def swaps_channels(preprocessor: nn.Module) -> bool:
     """Whether a data preprocessor turns BGR into RGB; mmengine has no public name for it."""
-    return preprocessor._channel_conversion
+    return bool(preprocessor._channel_conversion)
 
 
 def export_onnx(model: nn.Module, path: str, with_nms: bool, facts: dict) -> None:
