@@ -1,3 +1,5 @@
+"""Fixtures of all tests: the repository, data beside it, a small synthetic set, a trained model."""
+
 import os
 import warnings
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Rendered people: annotations that fit the pixels, repeatable sets, bad arguments."""
+
 import hashlib
 import json
 

@@ -1,3 +1,5 @@
+"""Images and labels go through the same warp; boxes, crops and crowds."""
+
 import cv2
 import numpy as np
 import pytest

@@ -1,3 +1,5 @@
+"""Fixtures of the full-size tests."""
+
 import shutil
 
 import pytest

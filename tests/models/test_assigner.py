@@ -1,3 +1,5 @@
+"""Which location learns from whom: hand-made cases of FCOS's assignment."""
+
 import torch
 from directpose.models.directpose.assigner import (
     assign_points,

@@ -1,3 +1,5 @@
+"""The head of DirectPose: losses, predictions, branches, odd batches."""
+
 import numpy as np
 import pytest
 import torch

@@ -1,3 +1,5 @@
+"""KPAlign at some locations against an independent dense evaluation."""
+
 import pytest
 import torch
 import torch.nn.functional as F

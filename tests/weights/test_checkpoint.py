@@ -1,3 +1,5 @@
+"""Checkpoints are read without running their code."""
+
 import pickle
 
 import numpy as np
