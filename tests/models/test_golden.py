@@ -9,6 +9,7 @@ import pytest
 import torch
 from directpose.models import KeypointHeatmapHead
 from directpose.models.directpose.sparse_maps import PyramidShape
+from directpose.models.directpose.targets import positive_targets
 from directpose.weights.conversion import from_gluoncv
 from helpers.builders import VISIBILITY, build_head, people, sample_of
 from mmengine.structures import InstanceData
@@ -83,7 +84,7 @@ def test_targets(heads, feats, samples, golden):
     assert torch.equal(matched < 0, torch.cat(expected, 1) == 1)
 
     positives = (matched >= 0).nonzero(as_tuple=True)
-    targets = head._targets(priors, labels, matched, *positives)
+    targets = positive_targets(priors, labels, matched, *positives)
     boxes = torch.cat([golden[f'tgt_bbox_{level}'].reshape(2, -1, 4) for level in LEVELS], 1)[
         positives
     ]

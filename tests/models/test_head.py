@@ -6,6 +6,7 @@ import torch
 from directpose.models import KeypointHeatmapHead
 from directpose.models.directpose.decoding import select_candidates
 from directpose.models.directpose.sparse_maps import PyramidShape
+from directpose.models.directpose.targets import positive_targets
 from directpose.models.pose_results import attach_predictions
 from directpose.utils.errors import InputError
 from helpers.builders import (
@@ -160,7 +161,7 @@ def test_l1_loss_is_the_formula():
     priors = head._priors(random_feats(batch=1))
     matched = head._assign(priors, labels)[None]
     points = (matched >= 0).nonzero(as_tuple=True)
-    targets = head._targets(priors, [labels], matched, *points)
+    targets = positive_targets(priors, [labels], matched, *points)
     kpt_feats = [torch.randn(1, 72, *size) for size in SIZES]
     locations = PyramidShape.of(kpt_feats).locations(*points)
     offsets, _ = head.kpt_predictor(kpt_feats, locations)

@@ -19,10 +19,11 @@ from torch import Tensor, nn
 from ...utils.errors import InputError
 from ..losses import reduce_avg_factor
 from ..pose_results import pose_instances, to_original_pixels
-from .assigner import assign_points, box_distances, centerness_targets
-from .coder import decode_boxes, decode_keypoints, enclosing_boxes, encode_keypoints
+from .assigner import assign_points
+from .coder import decode_boxes, decode_keypoints, enclosing_boxes
 from .decoding import Detections, clip_boxes, select_candidates, suppress
 from .sparse_maps import Locations, PyramidShape, flatten_levels
+from .targets import ignored_locations, positive_targets
 from .tower import Tower
 
 INF = float('inf')
@@ -181,11 +182,13 @@ class DirectPoseHead(BaseDenseHead):
         priors = self._priors(outs['cls_scores'])  # (P, 4)
         matched = torch.stack([self._assign(priors, labels) for labels in batch_labels])  # (B, P)
         batch_inds, point_inds = (matched >= 0).nonzero(as_tuple=True)
-        targets = self._targets(priors, batch_labels, matched, batch_inds, point_inds)
+        targets = positive_targets(priors, batch_labels, matched, batch_inds, point_inds)
         cls_targets = torch.zeros_like(cls_scores)
         cls_targets[batch_inds, point_inds, targets.labels] = 1
 
-        ignored = torch.stack([self._ignored(priors, labels) for labels in batch_labels])  # (B, P)
+        ignored = torch.stack([ignored_locations(priors, labels) for labels in batch_labels])
+            [ignored_locations(priors, labels) for labels in batch_labels]
+        )  # (B, P)
         cls_weights = ((matched >= 0) | ~ignored).to(cls_scores.dtype)
         num_pos = reduce_avg_factor(cls_scores.new_tensor(len(batch_inds)))
         centernesses = flatten_levels(outs['centernesses']).float()[batch_inds, point_inds, 0]
@@ -247,40 +250,6 @@ class DirectPoseHead(BaseDenseHead):
         return assign_points(
             priors[:, :2], priors[:, 2], self.regress_ranges[levels], bboxes, self.center_radius
         )
-
-    @torch.no_grad()
-    def _ignored(self, priors: Tensor, labels: InstanceData) -> Tensor:
-        """Locations (P,) in the box of somebody without a labelled keypoint.
-
-        Whether they show a person is not learnt there: the data pipeline decides whether these
-        people are left out, as in the paper, or kept with their boxes.
-        """
-        labelled = (labels.keypoints_visible > 0).any(-1, keepdim=True)
-        bboxes = torch.where(labelled, 0.0, labels.bboxes.float())
-        return (box_distances(priors[:, None, :2], bboxes).amin(-1) > 0).any(-1)
-
-    @torch.no_grad()
-    def _targets(self, priors, batch_labels, matched, batch_inds, point_inds) -> InstanceData:
-        """Targets of the N positives, from the person each is matched to."""
-        counts = [len(labels) for labels in batch_labels]
-        first = matched.new_tensor([sum(counts[:b]) for b in range(len(counts))])
-        people = InstanceData.cat(
-            [
-                InstanceData(
-                    bboxes=labels.bboxes.float(),
-                    labels=labels.labels.long(),
-                    keypoints=labels.keypoints.float(),
-                    keypoints_visible=(labels.keypoints_visible > 0).float(),
-                )
-                for labels in batch_labels
-            ]
-        )
-        targets = people[matched[batch_inds, point_inds] + first[batch_inds]]
-        targets.points = priors[point_inds, :2]
-        targets.strides = priors[point_inds, 2]
-        targets.offsets = encode_keypoints(targets.keypoints, targets.points, targets.strides)
-        targets.centernesses = centerness_targets(box_distances(targets.points, targets.bboxes))
-        return targets
 
     # ------------------------------------------------------------------ inference
 
