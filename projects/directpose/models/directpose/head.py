@@ -187,8 +187,6 @@ class DirectPoseHead(BaseDenseHead):
         cls_targets[batch_inds, point_inds, targets.labels] = 1
 
         ignored = torch.stack([ignored_locations(priors, labels) for labels in batch_labels])
-            [ignored_locations(priors, labels) for labels in batch_labels]
-        )  # (B, P)
         cls_weights = ((matched >= 0) | ~ignored).to(cls_scores.dtype)
         num_pos = reduce_avg_factor(cls_scores.new_tensor(len(batch_inds)))
         centernesses = flatten_levels(outs['centernesses']).float()[batch_inds, point_inds, 0]
