@@ -14,9 +14,9 @@ import torch
 from directpose.datasets.metainfo import parse_metainfo
 from directpose.utils.config import read_config
 from directpose.utils.errors import InputError, StorageError, sentence_of
+from directpose.utils.images import check_images, image_problem
 from directpose.validation.coco_json import check_annotations
 from directpose.validation.config import check_config, ensure_writable_dir
-from directpose.validation.images import check_images, image_problem
 from directpose.weights.checkpoint import check_checkpoint
 from helpers.commands import CONFIG, ROOT, call
 from mmengine.config import Config
@@ -144,7 +144,7 @@ def test_names_without_a_file(name):
 def test_a_storage_that_fails_is_told_from_a_file_that_is_not_there(tmp_path):
     path = tmp_path / 'image.jpg'
     path.write_bytes(b'\xff\xd8 and no end')
-    for place in ('directpose.validation.images.open', 'PIL.Image.open'):
+    for place in ('directpose.utils.images.open', 'PIL.Image.open'):
         failing = mock.MagicMock(side_effect=OSError(errno.EIO, 'Input/output error'))
         with (
             mock.patch(place, failing, create=True),
@@ -154,7 +154,7 @@ def test_a_storage_that_fails_is_told_from_a_file_that_is_not_there(tmp_path):
     opened = mock.mock_open()
     opened.return_value.read.side_effect = OSError(errno.ESTALE, 'Stale file handle')
     with (
-        mock.patch('directpose.validation.images.open', opened, create=True),
+        mock.patch('directpose.utils.images.open', opened, create=True),
         pytest.raises(StorageError, match=r'image\.jpg \(Stale file handle\)'),
     ):
         check_images([str(path)])

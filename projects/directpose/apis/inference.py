@@ -19,7 +19,7 @@ from torch import nn
 from ..deploy.fast_form import optimize_for_inference
 from ..utils.config import build_model, merge_options, read_config
 from ..utils.errors import InputError
-from ..validation.images import classify_io_errors, image_problem
+from ..utils.images import classify_io_errors, image_problem
 from ..weights.checkpoint import check_checkpoint
 from .video import VIDEO_SUFFIXES, is_camera
 

@@ -16,7 +16,7 @@ from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
 
 from ..utils.errors import InputError, StorageError
-from ..validation.images import image_problem
+from ..utils.images import image_problem
 
 
 def keep_ratio_scale(img_shape: tuple[int, int], short_side: float, long_side: float) -> float:

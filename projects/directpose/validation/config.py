@@ -14,9 +14,9 @@ from ..datasets import CocoKeypointDataset, PseudoBoxes, RandomScaleCrop
 from ..datasets.metainfo import parse_metainfo
 from ..utils.config import build_model, config_error_context
 from ..utils.errors import InputError
+from ..utils.images import check_images
 from ..utils.io import read_json
 from .coco_json import check_annotations, check_image_records
-from .images import check_images
 
 KEYPOINT_METRICS = ('CocoMetric', 'ClasswiseCocoMetric')
 

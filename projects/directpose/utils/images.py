@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from PIL import Image
 from tqdm import tqdm
 
-from ..utils.errors import InputError, StorageError
+from .errors import InputError, StorageError
 
 # What ends a whole image file, but for what some cameras append to it.
 _TAIL = 4096
