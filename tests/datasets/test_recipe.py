@@ -195,6 +195,8 @@ def test_locations_in_the_box_of_somebody_unlabelled_are_not_classified():
 def test_parts_are_changed_by_type():
     parts = [dict(type='A', x=1, y=2), dict(type='B'), dict(type='C')]
     changed = override_by_type(parts, A=dict(x=3), B=None, C=dict(type='D'))
+    new = [dict(type='E'), dict(type='B', y=2)]
+    assert override_by_type(parts, B=new) == [parts[0], *new, *parts[2:]]
     assert changed == [dict(type='A', x=3, y=2), dict(type='D')]
     assert parts[0]['x'] == 1
     with pytest.raises(InputError, match='E is there 0 times, not once, among A, B, C'):

@@ -42,13 +42,13 @@ def config_path(name: str) -> str:
     return path
 
 
-def override_by_type(parts: Sequence[dict], **changes: dict | None) -> list[dict]:
+def override_by_type(parts: Sequence[dict], **changes: dict | list[dict] | None) -> list[dict]:
     """A list of a config, such as a pipeline or a schedule, changed by the ``type`` of its parts.
 
     Args:
         parts: each with a ``type``.
-        changes: for each type the fields to set, ``type`` among them to exchange a part, or None
-            to leave it out.
+        changes: for each type the fields to set, ``type`` among them to exchange a part; a list
+            of parts to stand in its place; or None to leave it out.
 
     Raises:
         InputError: no part has that type, or several have it.
@@ -60,12 +60,14 @@ def override_by_type(parts: Sequence[dict], **changes: dict | None) -> list[dict
                 f'override_by_type: {name} is there {types.count(name)} times, not once, among '
                 f'{", ".join(types)}'
             )
-    overrides = [changes.get(name, {}) for name in types]
-    return [
-        {**part, **override}
-        for part, override in zip(parts, overrides, strict=True)
-        if override is not None
-    ]
+    result: list[dict] = []
+    for part in parts:
+        change = changes.get(part['type'], {})
+        if isinstance(change, list):
+            result += change
+        elif change is not None:
+            result.append({**part, **change})
+    return result
 
 
 def read_config(path: str) -> Config:

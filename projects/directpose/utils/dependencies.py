@@ -26,14 +26,14 @@ def check_dependencies() -> None:
             found = importlib.import_module(name).__version__
         except ImportError as error:
             raise ImportError(
-                f'{needed}, which does not import ({error}); install it as the README says'
+                f'{needed}, which does not import ({error}); see docs/installation.md'
             ) from error
         if not Version(low) <= Version(found) < Version(high):
-            raise ImportError(f'{needed}, but {found} is installed; see the README')
+            raise ImportError(f'{needed}, but {found} is installed; see docs/installation.md')
     try:
         importlib.import_module('mmcv.ops')
     except ImportError as error:
         raise ImportError(
             f'mmcv was installed without its compiled operators, which mmdet imports ({error}); '
-            'build it against the installed torch as the README says'
+            'build it against the installed torch, see docs/installation.md'
         ) from error

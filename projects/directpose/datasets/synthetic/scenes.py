@@ -254,7 +254,7 @@ def make_coco_layout_set(
 
     Args:
         out, workers: see :func:`write_set`.
-        labels: labels file, see :mod:`.synthetic_layouts`.
+        labels: labels file, see :mod:`.layouts`.
         num_train, num_val: images with layouts of train2017 and of val2017.
         seed: the same seed and labels give the same bytes.
         long_side: of the images, in pixels.
