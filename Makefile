@@ -24,7 +24,7 @@ help:
 	@echo "make reliability   kill a training at many moments, feed broken files (about 15 min)"
 	@echo "make test   lint and run the test suite"
 	@echo "make full-size   every config on every path at its own width, and all exports (an hour)"
-	@echo "make test-forks   the same with the community forks of OpenMMLab"
+	@echo "make test-forks   the tests of make test with the community forks of OpenMMLab"
 	@echo "make lint   ruff, codespell, mypy"
 	@echo "make docs   build the documentation into work_dirs/site"
 	@echo "make env    only build $(VENV)"
@@ -49,7 +49,7 @@ full-size: env
 	@DIRECTPOSE_FULL_WIDTH=1 $(BIN)/python -m pytest -m full_size tests/full_size
 
 docs: .venv-docs/.complete
-	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
 	@echo "work_dirs/site/index.html"
 
 .venv-docs/.complete: requirements/docs.txt

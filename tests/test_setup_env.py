@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,15 +62,15 @@ def test_a_half_finished_environment_is_built_anew(setup, step):
     assert (setup.venv / '.complete').exists() and not leftover.exists()
 
 
-def test_an_environment_is_not_built_with_its_own_python(setup, tmp_path):
-    inner = tmp_path / 'inner'
-    (tmp_path / 'python').rename(inner)
-    (tmp_path / 'python').write_text(
-        f'#!/usr/bin/env bash\ncase "$*" in *_base_executable*) echo {inner} ;; *) exit 7 ;; esac\n'
-    )
-    (tmp_path / 'python').chmod(0o755)
-    done, log = setup()
-    assert done.returncode == 0 and '-m venv' in log
+def test_an_environment_is_not_built_with_its_own_python(tmp_path):
+    """The line of the scripts that finds the Python which an environment was made with."""
+    venv = tmp_path / 'venv'
+    subprocess.run([sys.executable, '-m', 'venv', '--without-pip', venv], check=True)
+    for script in ('tools/setup_env.sh', 'tools/dev/setup_forks.sh'):
+        (line,) = (n for n in (ROOT / script).read_text().splitlines() if 'realpath' in n)
+        command = f'python={venv}/bin/python; {line}; echo $python'
+        found = subprocess.run(['bash', '-c', command], capture_output=True, text=True).stdout
+        assert found.strip() and not found.startswith(str(venv)), script
 
 
 def test_compiled_packages_that_do_not_import_are_built_without_the_cache(setup):

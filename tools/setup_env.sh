@@ -13,7 +13,7 @@ die() { printf '[env] error: %s\n' "$*" >&2; exit 1; }
 
 # From an activated .venv, python3 is in the folder that is about to be removed: take the one it was
 # made with.
-base=$("$python" -c 'import sys; print(sys._base_executable)') && python=${base:-$python}
+base=$("$python" -c 'import os, sys; print(os.path.realpath(sys.executable))') && python=${base:-$python}
 "$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null ||
     die "'$python' is not Python 3.10, 3.11 or 3.12 (mmcv 2.1.0 and numpy 1.26 need one of these); run e.g. 'make env PYTHON=python3.11'"
 "$python" -c 'import venv, ensurepip' 2>/dev/null ||

@@ -27,6 +27,7 @@ from directpose.engine.checkpoint_hook import (
     repair_last_checkpoint,
 )
 from directpose.engine.loss_hook import FiniteLossHook
+from directpose.engine.runner import checkpoint_of
 from directpose.engine.seed_hook import EpochSeedHook
 from directpose.utils.errors import InputError, exit_on_input_error
 from directpose.utils.io import write_image, write_json
@@ -149,6 +150,14 @@ def test_a_last_checkpoint_that_leads_nowhere_at_all_does_not_begin_anew(tmp_pat
     assert (tmp_path / 'last_checkpoint').exists()
     runner._resume = False  # what trains anew writes it anew
     WholeCheckpointHook(interval=1).before_run(runner)
+
+
+def test_a_checkpoint_named_by_flexible_runner_is_taken(tmp_path):
+    """Its ``resume`` may be a path, beside an unrelated ``last_checkpoint``."""
+    (tmp_path / 'last_checkpoint').touch()
+    runner = SimpleNamespace(_resume='x.pth', _load_from=None, work_dir=str(tmp_path))
+    WholeCheckpointHook(interval=1).before_run(runner)
+    assert checkpoint_of(runner) == 'x.pth'
 
 
 def test_a_bucket_is_left_to_mmengine(tmp_path):

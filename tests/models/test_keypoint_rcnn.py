@@ -21,6 +21,7 @@ from directpose.models.keypoint_rcnn.heatmap_coder import (
 from directpose.utils.errors import InputError
 from directpose.weights.conversion import from_detectron2, from_torchvision
 from helpers.builders import people, sample_of
+from mmdet.registry import TASK_UTILS
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
@@ -390,6 +391,16 @@ def test_every_parameter_gets_a_gradient(labels):
     assert (losses['loss_keypoint'] > 0) == bool(labels.keypoints_visible.any())
     loss.backward()
     assert [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None] == []
+
+
+def test_a_sampler_that_reads_the_features():
+    """OHEM takes the proposals with the highest box loss."""
+    model = small_model()
+    options = dict(type='mmdet.OHEMSampler', num=16, pos_fraction=0.25, context=model.roi_head)
+    model.roi_head.bbox_sampler = TASK_UTILS.build(options)
+    samples = [sample_of(people((20, 30, 110, 200))), sample_of(people())]
+    losses = model(torch.randn(2, 3, 256, 320), samples, mode='loss')
+    assert losses['loss_keypoint'] > 0 and torch.isfinite(losses['loss_cls'])
 
 
 def test_statistics_stay_where_there_is_no_region():

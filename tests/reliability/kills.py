@@ -13,7 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 import torch
-from directpose.engine import checkpoint_hook as whole_checkpoints
+from directpose.engine import checkpoint_hook
 from directpose.models import DirectPose
 from directpose.utils.io import atomic_write
 from helpers.commands import load_tool
@@ -84,13 +84,13 @@ def half_a_log_record(handler, record):
     die()
 
 
-BACKEND = whole_checkpoints.WholeFilesBackend
+BACKEND = checkpoint_hook.WholeFilesBackend
 # What is replaced at each moment, and by what from its n-th call on.
 MOMENTS = {
     'step': (DirectPose, 'loss', soon(DirectPose.loss)),
     'validation': (DirectPose, 'predict', soon(DirectPose.predict)),
     'half a checkpoint': (BACKEND, 'put', lambda _, *args: half_a_checkpoint(*args)),
-    'before its renaming': (whole_checkpoints.os, 'fsync', die),
+    'before its renaming': (checkpoint_hook.os, 'fsync', die),
     'before the old one is removed': (BACKEND, 'remove', die),
     'last_checkpoint': (builtins, 'open', open_and_die),
     'log': (logging.FileHandler, 'emit', half_a_log_record),

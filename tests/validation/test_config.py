@@ -374,6 +374,6 @@ def test_pipelines_and_samplers_that_do_not_fit(config):
 def test_the_sentence_of_a_process_of_the_loader():
     error = InputError('x.jpg is empty; restore it')
     text = 'Caught InputError in DataLoader worker process 0.\nOriginal Traceback (most recent'
-    text += f' call last):\n  File "x.py"\ndirectpose.errors.InputError: {error}\n'
+    text += f' call last):\n  File "x.py"\ndirectpose.utils.errors.InputError: {error}\n'
     assert sentence_of(InputError(text)) == str(error)
     assert sentence_of(error) == str(error)

@@ -5,6 +5,8 @@
 set -euo pipefail
 python=$1 venv=$2
 cd "$(dirname "$0")/../.."
+# From an activated environment, python3 may be in the folder that is about to be removed.
+python=$("$python" -c 'import os, sys; print(os.path.realpath(sys.executable))')
 "$python" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' ||
     { echo "error: '$python' is not Python 3.10 to 3.12 with venv; run e.g. 'make test-forks PYTHON=python3.11'" >&2; exit 1; }
 rm -rf "$venv"

@@ -70,7 +70,7 @@ def find_inputs(inputs: Iterable[str]) -> list[str]:
 
 
 def load_model(config: str, checkpoint: str, device: str, options: dict | None = None) -> nn.Module:
-    """A fast model for :func:`inference_bottomup`, its weights checked against the config.
+    """A fast model for :func:`detect`, its weights checked against the config.
 
     Raises:
         InputError: the checkpoint is of another model or skeleton.

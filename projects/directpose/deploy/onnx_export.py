@@ -35,9 +35,9 @@ class ExportableDirectPose(nn.Module):
         super().__init__()
         self.model = fuse_conv_bn(model.eval())
         self.with_nms = with_nms
-        preprocessor, device = model.data_preprocessor, next(model.parameters()).device
-        self.register_buffer('mean', preprocessor.mean.to(device))
-        self.register_buffer('std', preprocessor.std.to(device))
+        preprocessor = model.data_preprocessor
+        self.register_buffer('mean', preprocessor.mean)
+        self.register_buffer('std', preprocessor.std)
         self.swaps_channels = swaps_channels(preprocessor)
 
     def forward(self, images: Tensor, sizes: Tensor) -> tuple[Tensor, ...]:

@@ -2,7 +2,7 @@
 
 from .bad_case_hook import BadCaseHook
 from .checkpoint_hook import WholeCheckpointHook
-from .inference_hooks import OptimizeForInferenceHook
+from .inference_hooks import OptimizeForInferenceHook, PoseTTAHook
 from .loss_hook import FiniteLossHook
 from .optim_wrapper import BFloat16OptimWrapper
 from .runner import ConsoleRunner
@@ -17,5 +17,6 @@ __all__ = [
     'EpochSeedHook',
     'FiniteLossHook',
     'OptimizeForInferenceHook',
+    'PoseTTAHook',
     'WholeCheckpointHook',
 ]

@@ -47,11 +47,11 @@ def start_processes(cfg: Config) -> None:
     cfg.model_wrapper_cfg.device_ids = None
 
 
-def run_on_rank0(check: Callable, *args) -> None:
-    """Run a check in the first process only; the others wait for it, and end if it fails.
+def run_on_rank0(function: Callable, *args) -> None:
+    """Call a function in the first process only; the others wait for it, and end if it fails.
 
     Raises:
-        InputError: what the check raises, in the first process.
+        InputError: what the function raises, in the first process.
     """
     failed, group = [True], None
     if is_distributed():  # to look at millions of images takes longer than a training step may
@@ -62,7 +62,7 @@ def run_on_rank0(check: Callable, *args) -> None:
             sys.exit(1)
         return
     try:
-        check(*args)
+        function(*args)
         failed = [False]
     finally:
         broadcast_object_list(failed, group=group)

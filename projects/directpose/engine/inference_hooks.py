@@ -1,7 +1,8 @@
-"""The fast form of a model in a test."""
+"""Forms of a model in a test: the fast one, and several passes over an image."""
 
+from mmengine.dataset import Compose
 from mmengine.hooks import EMAHook, Hook
-from mmpose.registry import HOOKS
+from mmpose.registry import HOOKS, MODELS
 
 from ..deploy.fast_form import optimize_for_inference
 from .dist import unwrap_model
@@ -18,3 +19,19 @@ class OptimizeForInferenceHook(Hook):
         """Call :func:`optimize_for_inference`; the weights are loaded by then."""
         if not any(isinstance(hook, EMAHook) for hook in runner.hooks):
             optimize_for_inference(unwrap_model(runner.model))
+
+
+@HOOKS.register_module()
+class PoseTTAHook(Hook):
+    """Test with the ``tta_pipeline`` and the ``tta_model`` of the config.
+
+    The names are those of mmengine's ``build_runner_with_tta``, which mmpose's test tool does not
+    call. Everything else, the validation too, goes by the plain pipeline.
+    """
+
+    priority = 'LOW'  # after what changes the model itself
+
+    def before_test(self, runner) -> None:
+        """Exchange the pipeline and wrap the model; the weights are loaded by then."""
+        runner.test_dataloader.dataset.pipeline = Compose(runner.cfg.tta_pipeline)
+        runner.model = MODELS.build({**runner.cfg.tta_model, 'module': runner.model})

@@ -30,5 +30,8 @@ def is_resuming(runner: Runner) -> bool:
 
 
 def checkpoint_of(runner: Runner) -> str | None:
-    """The checkpoint that a runner was told to load; None also where it looks for one itself."""
-    return runner._load_from
+    """The checkpoint that a runner was told to load; None also where it looks for one itself.
+
+    mmengine's ``FlexibleRunner`` is told by its ``resume``.
+    """
+    return runner._resume if isinstance(runner._resume, str) else runner._load_from

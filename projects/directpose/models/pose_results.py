@@ -16,7 +16,8 @@ def pose_instances(
 
     Returns:
         With ``bboxes``, ``bbox_scores`` (mmpose) and ``scores`` (mmdet), ``labels``,
-        ``keypoints``, ``keypoint_scores`` and ``keypoints_visible``.
+        ``keypoints``, ``keypoint_scores`` and ``keypoints_visible``. Scores that have two names are
+        the same tensor.
     """
     return InstanceData(
         bboxes=bboxes,

@@ -3,11 +3,8 @@
 import numpy as np
 import torch
 from mmdet.registry import MODELS
-from mmengine.dataset import Compose
-from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel
 from mmengine.structures import InstanceData
-from mmpose.registry import HOOKS
 from mmpose.structures import PoseDataSample
 from torchvision.ops import box_iou
 
@@ -105,19 +102,3 @@ def average_groups(people: InstanceData, groups: list[list[int]]) -> InstanceDat
             values[group[0]] = np.average(values[group], axis=0, weights=people.bbox_scores[group])
         result[name] = values[[group[0] for group in groups]]
     return result
-
-
-@HOOKS.register_module()
-class PoseTTAHook(Hook):
-    """Test with the ``tta_pipeline`` and the ``tta_model`` of the config.
-
-    The names are those of mmengine's ``build_runner_with_tta``, which mmpose's test tool does not
-    call. Everything else, the validation too, goes by the plain pipeline.
-    """
-
-    priority = 'LOW'  # after what changes the model itself
-
-    def before_test(self, runner) -> None:
-        """Exchange the pipeline and wrap the model; the weights are loaded by then."""
-        runner.test_dataloader.dataset.pipeline = Compose(runner.cfg.tta_pipeline)
-        runner.model = MODELS.build({**runner.cfg.tta_model, 'module': runner.model})

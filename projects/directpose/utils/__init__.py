@@ -1,1 +1,1 @@
-"""What knows nothing of poses: configs, files, errors, the command line."""
+"""What knows nothing of poses: configs, files, images, errors, the command line."""

@@ -1,4 +1,3 @@
-from ..losses import SigmoidFocalLoss
 from .detector import DirectPose
 from .head import DirectPoseHead
 from .heatmap_head import KeypointHeatmapHead
@@ -11,5 +10,4 @@ __all__ = [
     'KeypointConv',
     'KeypointHeatmapHead',
     'SharedKPAlign',
-    'SigmoidFocalLoss',
 ]

@@ -53,7 +53,7 @@ def select_candidates(
     """
     num_classes = cls_scores[0].shape[1]
     # As many as are wanted are there, whatever the sizes of the maps.
-    length = cls_scores[0][0].numel() + nms_pre
+    length = max(score[0].numel() for score in cls_scores) + nms_pre
     rows = []
     for cls_score, centerness in zip(cls_scores, centernesses, strict=True):
         cls_probs = cls_score.float().sigmoid()
@@ -79,6 +79,9 @@ def suppress(
     people: Detections, img_sizes: Tensor, num_classes: int, iou_thr: float, max_per_img: int
 ) -> Detections:
     """Keep the best of overlapping people of an image and a class, by falling score.
+
+    One suppression for all images and classes, so that nothing waits for the host: its cost grows
+    with the square of the people of the batch.
 
     Args:
         people: with boxes inside of their images.

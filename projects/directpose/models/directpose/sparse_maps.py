@@ -4,8 +4,8 @@ Legend of dimensions:
     B images, L levels, P cells of all levels of an image: finest level first, row by row,
     N locations.
 
-There is no loop over levels or images here and nothing depends on the values of a tensor, so that
-a GPU never waits for the host and the same code can be exported.
+Nothing here depends on the values of a tensor, so that a GPU never waits for the host and the same
+code can be exported. The price is a copy of all maps into one table.
 """
 
 from collections.abc import Sequence

@@ -36,7 +36,7 @@ class KeypointRoIHead(StandardRoIHead):
     def __init__(
         self, keypoint_roi_extractor: dict, keypoint_head: dict, roi_scale: float = 1.0, **kwargs
     ) -> None:
-        if 'mask_head' in kwargs:
+        if kwargs.pop('mask_head', None) is not None:
             raise InputError('KeypointRoIHead has no mask branch; leave mask_head out')
         super().__init__(**kwargs)
         self.keypoint_roi_extractor = MODELS.build(keypoint_roi_extractor)
@@ -64,18 +64,29 @@ class KeypointRoIHead(StandardRoIHead):
         """
         batch_gt_instances = [sample.gt_instances for sample in batch_data_samples]
         sampling_results = [
-            self._sample(proposals.bboxes, gt_instances)
-            for proposals, gt_instances in zip(rpn_results_list, batch_gt_instances, strict=True)
+            self._sample([level[i : i + 1] for level in x], proposals, gt_instances)
+            for i, (proposals, gt_instances) in enumerate(
+                zip(rpn_results_list, batch_gt_instances, strict=True)
+            )
         ]
         losses = dict(self.bbox_loss(x, sampling_results)['loss_bbox'])
         losses.update(self.keypoint_loss(x, sampling_results, batch_gt_instances))
         return losses
 
-    def _sample(self, proposals: Tensor, gt_instances: InstanceData) -> SamplingResult:
-        """Positive and negative proposals of an image, as the config's assigner and sampler say."""
-        priors = InstanceData(priors=proposals)
+    def _sample(
+        self, feats: list[Tensor], proposals: InstanceData, gt_instances: InstanceData
+    ) -> SamplingResult:
+        """Positive and negative proposals of an image, as the config's assigner and sampler say.
+
+        Args:
+            feats: maps (1, C, H_l, W_l) of the image, which some samplers read.
+            proposals: ``bboxes`` (N, 4) xyxy, and what the RPN gives beside them.
+            gt_instances: of the image.
+        """
+        names = {'bboxes': 'priors'}
+        priors = InstanceData(**{names.get(k, k): v for k, v in proposals.items()})
         assigned = self.bbox_assigner.assign(priors, gt_instances)
-        return self.bbox_sampler.sample(assigned, priors, gt_instances)
+        return self.bbox_sampler.sample(assigned, priors, gt_instances, feats=feats)
 
     def keypoint_loss(
         self,
