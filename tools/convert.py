@@ -1,4 +1,4 @@
-"""Turn the weights of other programs into checkpoints of ours.
+"""Convert weights of other programs.
 
     python tools/convert.py {gluoncv,fcos,detectron2,torchvision} SRC DST [--config CONFIG]
 

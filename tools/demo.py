@@ -1,4 +1,4 @@
-"""Detect people in images, videos or what a camera sees, draw them and write their keypoints.
+"""Detect and draw people in images, videos or a camera stream.
 
     python tools/demo.py CONFIG CHECKPOINT INPUT… [--out DIR]
 

@@ -1,4 +1,4 @@
-"""The whole path on synthetic people: make a set, train, test, draw.
+"""Render synthetic people, train, test and draw.
 
     python tools/demo_synthetic.py [--out work_dirs/demo]
 

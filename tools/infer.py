@@ -1,4 +1,4 @@
-"""Find the people in any number of images, on any number of machines.
+"""Sharded, resumable inference on many images.
 
     python tools/infer.py CONFIG CHECKPOINT IMAGES --out DIR [--shard I/N]
 

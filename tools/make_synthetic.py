@@ -1,4 +1,4 @@
-"""Make a synthetic COCO-format keypoint set of any size.
+"""Render a synthetic dataset in COCO keypoint format.
 
 python tools/make_synthetic.py data/synthetic --num-train 1024 --num-val 64
 python tools/make_synthetic.py data/synthetic_coco --labels pose_labels.npz --num-train 2000

@@ -1,4 +1,4 @@
-"""What a user of a trained model calls: detection, drawing, videos."""
+"""Inference with trained models: detection, drawing, videos."""
 
 from .inference import detect, load_model, read_image
 from .visualization import build_visualizer, coco_annotations, draw

@@ -1,4 +1,4 @@
-"""From image files to people."""
+"""Detecting people in image files."""
 
 import glob
 import os.path as osp

@@ -1,4 +1,4 @@
-"""Who is who from frame to frame."""
+"""Tracking people through a video."""
 
 import numpy as np
 import torch

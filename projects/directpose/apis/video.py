@@ -1,4 +1,4 @@
-"""Videos and cameras: frames in, frames out."""
+"""Reading and writing videos, reading cameras."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What becomes of the people: pictures, on images of any size, and COCO records."""
+"""Drawing predictions, and converting them to COCO records."""
 
 import numpy as np
 from mmengine.config import Config

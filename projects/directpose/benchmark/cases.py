@@ -1,4 +1,4 @@
-"""What a benchmark measures: detectors of mmdet and mmpose, and inputs for them."""
+"""Models and inputs of a benchmark."""
 
 import os
 import re

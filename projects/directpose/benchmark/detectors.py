@@ -1,4 +1,4 @@
-"""Where the detectors that are compared keep what a benchmark needs of them."""
+"""A common view of the detectors that a benchmark compares."""
 
 import contextlib
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Keypoint detectors of COCO side by side: what was published, and what was measured here."""
+"""Published and measured results of COCO keypoint detectors."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""A DirectPose that onnxruntime runs, among the models of a benchmark."""
+"""DirectPose run by onnxruntime, as a model of a benchmark."""
 
 import tempfile
 from functools import lru_cache

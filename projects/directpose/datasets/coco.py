@@ -1,4 +1,4 @@
-"""COCO-style keypoint data, as the reference programs read them."""
+"""COCO keypoint datasets, filtered as the reference programs do."""
 
 import numpy as np
 from mmengine.logging import print_log

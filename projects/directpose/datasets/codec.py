@@ -1,4 +1,4 @@
-"""Labels of a training sample."""
+"""Codec for the labels of a training sample."""
 
 import numpy as np
 from mmpose.codecs import YOLOXPoseAnnotationProcessor

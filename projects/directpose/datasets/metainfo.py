@@ -1,4 +1,4 @@
-"""Keypoints, their names and limbs, as mmpose's metainfo of a dataset tells them."""
+"""Parsing mmpose's metainfo, and keypoint groups from limbs."""
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence

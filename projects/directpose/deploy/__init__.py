@@ -1,1 +1,1 @@
-"""Ways of a model out of training: its fast form, and ONNX."""
+"""Deployment: the fast form of a model, and ONNX export."""

@@ -1,4 +1,4 @@
-"""People from an ONNX model; needs onnxruntime, OpenCV and numpy, and nothing else of ours."""
+"""Running an exported model; needs only onnxruntime, OpenCV and numpy."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""DirectPose as an ONNX model: from pixels to people."""
+"""Exporting DirectPose to ONNX, from pixels to people."""
 
 import importlib.util
 import io

@@ -1,4 +1,4 @@
-"""What governs a training or a test: hooks, the optimiser wrapper, the runner, processes."""
+"""Hooks, optimiser wrapper, runner and distributed helpers."""
 
 from .bad_case_hook import BadCaseHook
 from .checkpoint_hook import WholeCheckpointHook

@@ -1,4 +1,4 @@
-"""Pictures of the images on which a model does worst."""
+"""Hook that draws the images with the worst predictions."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there, whatever ends a training."""
+"""Atomic checkpoints: complete or absent, whatever ends a training."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Several processes that work on one model."""
+"""Distributed training helpers."""
 
 import datetime
 import os

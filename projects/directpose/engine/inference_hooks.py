@@ -1,4 +1,4 @@
-"""Forms of a model in a test: the fast one, and several passes over an image."""
+"""Hooks that test a model in its fast form or with test-time augmentation."""
 
 from mmengine.dataset import Compose
 from mmengine.hooks import EMAHook, Hook

@@ -1,4 +1,4 @@
-"""A training whose loss is no number ends."""
+"""Hook that ends a training with an infinite or NaN loss."""
 
 import torch
 from mmengine.hooks import Hook

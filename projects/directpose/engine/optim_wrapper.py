@@ -1,4 +1,4 @@
-"""Training in half precision."""
+"""Optimiser wrapper for bfloat16."""
 
 import contextlib
 from collections.abc import Iterator

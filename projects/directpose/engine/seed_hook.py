@@ -1,4 +1,4 @@
-"""Random numbers that a resumed training repeats."""
+"""Hook that makes random numbers reproducible after resuming."""
 
 import functools
 import random

@@ -1,4 +1,4 @@
-"""The checks for those who do not come by our tools."""
+"""Hook that checks config and data for runs not started by our tools."""
 
 import os.path as osp
 

@@ -1,4 +1,4 @@
-"""Results as COCO's evaluation server takes them."""
+"""Results in the format of COCO's evaluation server."""
 
 import json
 import math

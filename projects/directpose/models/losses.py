@@ -1,4 +1,4 @@
-"""Losses, and what they are divided by."""
+"""Losses and their normalisation."""
 
 from mmdet.registry import MODELS
 from mmdet.utils import reduce_mean

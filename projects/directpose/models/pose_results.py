@@ -1,4 +1,4 @@
-"""Predictions of both systems: their fields, original pixels, and mmpose's data samples."""
+"""Format and coordinates of predictions."""
 
 from mmengine.structures import InstanceData
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Test-time augmentation: one image, several passes, one list of people."""
+"""Test-time augmentation: merging the predictions of several passes."""
 
 import numpy as np
 import torch

@@ -1,1 +1,1 @@
-"""What knows nothing of poses: configs, files, images, errors, the command line."""
+"""Utilities: configs, files, images, errors, the command line."""

@@ -1,4 +1,4 @@
-"""The command line: kinds of numbers for argparse, and tools that run other tools."""
+"""Command-line helpers: argparse types, and running other tools."""
 
 import re
 import subprocess

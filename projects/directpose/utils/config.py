@@ -1,4 +1,4 @@
-"""Configs: reading and building them, and what they call themselves.
+"""Reading and building configs, and helpers for use inside of configs.
 
 A config of mmengine cannot have import statements, but it may hold expressions::
 

@@ -1,4 +1,4 @@
-"""Which versions of other packages directpose works with."""
+"""Checks of the versions of other packages."""
 
 import importlib
 

@@ -1,4 +1,4 @@
-"""Errors that a user can mend."""
+"""User errors."""
 
 import functools
 import sys

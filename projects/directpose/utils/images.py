@@ -1,4 +1,4 @@
-"""Whether image files are there and whole."""
+"""Checks that image files exist and are complete."""
 
 import concurrent.futures
 import contextlib

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Reading and atomic writing of files."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""mmpose's own command-line tools, which come with its wheel."""
+"""Loading mmpose's command-line tools."""
 
 import importlib.util
 import os.path as osp

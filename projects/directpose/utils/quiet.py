@@ -1,4 +1,4 @@
-"""Messages of other packages that tell a user of this one nothing, kept from the console."""
+"""Silencing messages of other packages that do not concern our users."""
 
 import logging
 import re

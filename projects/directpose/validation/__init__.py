@@ -1,1 +1,1 @@
-"""Checks of what a user gives, made before any work is lost."""
+"""Validation of user input before long runs."""

@@ -1,4 +1,4 @@
-"""Checks of COCO annotation files."""
+"""Validation of COCO annotation files."""
 
 import collections
 import math

@@ -1,4 +1,4 @@
-"""Checks of what a user gives, made before any work is done."""
+"""Validation of configs and the data they name."""
 
 import os
 import os.path as osp

@@ -1,1 +1,1 @@
-"""Checkpoints: reading them without executing their code, and converting them."""
+"""Reading checkpoints safely, and converting those of other programs."""

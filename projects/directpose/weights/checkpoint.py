@@ -1,4 +1,4 @@
-"""Reading checkpoints without executing what is in them."""
+"""Safe reading of checkpoints: nothing in them is executed."""
 
 import codecs
 import collections

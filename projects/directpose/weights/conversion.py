@@ -1,4 +1,4 @@
-"""Weights of other programs under our names.
+"""Converting weights of other programs.
 
 The rules know names only: they hold for any channel width and number of keypoint groups. A name
 that no rule knows stays as it is, and is found out by comparing with the model.

@@ -1,4 +1,4 @@
-"""Which person each location is responsible for."""
+"""Assignment of locations to people, as in FCOS."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Pixels <-> units of a location: the only place where the head changes units."""
+"""Conversion between pixels and strides; nothing else in the head converts units."""
 
 import torch
 from torch import Tensor

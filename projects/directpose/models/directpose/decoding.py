@@ -1,4 +1,4 @@
-"""From the maps of the head to people: called by the prediction and by the ONNX export.
+"""Decoding: from head outputs to people. Used by prediction and ONNX export.
 
 Legend of dimensions:
     B images, C classes, K keypoints, N candidates or people of all images together.

@@ -1,4 +1,4 @@
-"""The heatmap branch, which only regularises the training."""
+"""The heatmap branch, an auxiliary loss of the training."""
 
 from mmcv.cnn import ConvModule
 from mmdet.registry import MODELS

@@ -1,4 +1,4 @@
-"""What predicts keypoints from the keypoint tower, at the locations that are used only.
+"""Keypoint predictors: KPAlign, and a plain convolution as the baseline.
 
 Legend of dimensions:
     B images, L levels, P cells of all levels of an image, C channels of the keypoint tower,

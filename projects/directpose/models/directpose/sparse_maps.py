@@ -1,4 +1,4 @@
-"""Locations of a feature pyramid, and its cells as the rows of one table.
+"""Reading a feature pyramid at some locations only.
 
 Legend of dimensions:
     B images, L levels, P cells of all levels of an image: finest level first, row by row,

@@ -1,4 +1,4 @@
-"""What the head learns at its locations.
+"""Training targets of the head.
 
 Legend of dimensions:
     B images, P locations of all levels, G people of an image, K keypoints, N positives.

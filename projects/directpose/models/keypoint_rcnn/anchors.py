@@ -1,4 +1,4 @@
-"""Anchors as torchvision has them."""
+"""Torchvision's anchors."""
 
 import torch
 from mmdet.models.task_modules.prior_generators import AnchorGenerator

@@ -1,4 +1,4 @@
-"""Parts of mmdet that half precision spoils, in float32 whatever the precision around them."""
+"""RPN and RoI extractors that compute in float32 under mixed precision."""
 
 import torch
 import torch.nn.functional as F

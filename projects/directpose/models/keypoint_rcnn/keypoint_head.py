@@ -1,4 +1,4 @@
-"""The keypoint branch: features of regions of interest in, heatmaps out."""
+"""Keypoint heads: from RoI features to heatmaps."""
 
 import torch.nn.functional as F
 from mmcv.cnn import ConvModule
