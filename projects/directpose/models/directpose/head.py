@@ -278,7 +278,8 @@ class DirectPoseHead(BaseDenseHead):
         people = self.decode(outs, img_sizes)
         people = self.suppress(people, img_sizes)
         by_image = people.batch_inds.argsort(stable=True)
-        counts = people.batch_inds.bincount(minlength=len(batch_img_metas)).tolist()
+        images = torch.arange(len(batch_img_metas), device=by_image.device)
+        counts = (people.batch_inds[:, None] == images).sum(0).tolist()
         results = []
         for part, meta in zip(by_image.split(counts), batch_img_metas, strict=True):
             found = pose_instances(*people.take(part)[1:])

@@ -1,5 +1,6 @@
 """The heatmap branch, an auxiliary loss of the training."""
 
+import torch
 from mmcv.cnn import ConvModule
 from mmdet.registry import MODELS
 from mmengine.model import BaseModule
@@ -72,13 +73,17 @@ class KeypointHeatmapHead(BaseModule):
             batch_labels: B instances with keypoints (G, K, 2), in network-input pixels, and
                 keypoints_visible (G, K).
         """
-        targets = logits.new_zeros(logits.shape)
         height, width = logits.shape[-2:]
-        for target, labels in zip(targets, batch_labels, strict=True):
-            labelled = labels.keypoints_visible > 0
-            # Cell j covers [j, j + 1) strides, so it is the nearest to all that lies there.
-            cells = (labels.keypoints / self.stride).floor().long()
-            columns = cells[..., 0].clamp(0, width - 1)[labelled]
-            rows = cells[..., 1].clamp(0, height - 1)[labelled]
-            target[labelled.nonzero()[:, 1], rows, columns] = 1
-        return targets
+        labelled = torch.cat([labels.keypoints_visible > 0 for labels in batch_labels])  # (G, K)
+        # Cell j covers [j, j + 1) strides, so it is the nearest to all that lies there.
+        keypoints = torch.cat([labels.keypoints for labels in batch_labels])
+        cells = (keypoints / self.stride).floor().long()
+        columns, rows = cells[..., 0].clamp(0, width - 1), cells[..., 1].clamp(0, height - 1)
+        counts = enumerate(map(len, batch_labels))
+        images = torch.cat([rows.new_full((count,), number) for number, count in counts])
+        channels = torch.arange(labelled.shape[1], device=images.device)
+        places = images[:, None], channels, rows, columns
+        # Unlabelled keypoints add 0: to leave them out would make a GPU wait for their number.
+        targets = logits.new_zeros(logits.shape)
+        targets.index_put_(places, labelled.to(logits.dtype), accumulate=True)
+        return targets.clamp(max=1)
