@@ -202,3 +202,17 @@ def test_keypoint_conv_is_a_convolution():
     expected = torch.cat([layer.conv(x).flatten(2) for x in feats], 2).transpose(1, 2)
     expected = expected.reshape(-1, 6, 3)
     torch.testing.assert_close(torch.cat([offsets, vis_logits], -1), expected)
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize('kind', ['kpalign', 'naive'])
+def test_coordinates_are_computed_in_float32_under_autocast(dtype, kind):
+    feats = [x.detach() for x in feature_maps()]
+    layer = build() if kind == 'kpalign' else KeypointConv(24, 6, with_visibility=True)
+    maps = layer.dense_maps(feats)
+    layer.dense_maps = lambda _: maps  # may be of half precision
+    expected = layer(feats, everywhere())
+    with torch.autocast('cpu', dtype):
+        found = layer(feats, everywhere())
+    for ours, exact in zip(found, expected, strict=True):
+        assert torch.equal(ours, exact)

@@ -60,6 +60,16 @@ def bilinear_corners(positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return columns, rows, weights
 
 
+def at_least_float32(values: Tensor) -> Tensor:
+    """The values in float32 if they have less: half precision cannot tell where a keypoint is."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def float32_products(feats: Tensor) -> torch.autocast:
+    """Context in which autocast leaves products as precise as their factors."""
+    return torch.autocast(feats.device.type, enabled=False)
+
+
 @MODELS.register_module()
 class KPAlign(nn.Module):
     """Keypoint Alignment layer (DirectPose, section 3.2).
@@ -155,23 +165,19 @@ class KPAlign(nn.Module):
             offsets (N, K, 2): location -> keypoint, (x, y), in strides of the location's level;
             vis_logits (N, K, c - 2): visibility logits, if there are any. Both float32 or wider.
         """
-        bases = self._locate(feats, locations)
-        sources = (locations.levels[:, None] - self.level_offsets).clamp(min=0)  # (N, M)
-        ratios = 2 ** (locations.levels[:, None] - sources)  # (N, M)
+        maps = self.dense_maps(feats)
+        with float32_products(feats[0]):
+            bases = self._locate(feats, locations)
+            sources = (locations.levels[:, None] - self.level_offsets).clamp(min=0)  # (N, M)
+            ratios = 2 ** (locations.levels[:, None] - sources)  # (N, M)
 
-        r = ratios[..., None]
-        positions = r * locations.cells[:, None] + r * bases + r // 2  # (N, M, 2)
-        sampled = self._sample(
-            self.dense_maps(feats), locations.batch_inds, sources, positions
-        )  # (N, M, Cg)
-        preds = torch.cat(
-            [predict(sampled[:, g]) for g, predict in enumerate(self.predictors)], 1
-        ).to(bases.dtype)
-        preds = preds.unflatten(1, (-1, self.point_channels))[:, self.keypoint_order]
+            r = ratios[..., None]
+            positions = r * locations.cells[:, None] + r * bases + r // 2  # (N, M, 2)
+            preds = self._refine(self._sample(maps, locations.batch_inds, sources, positions))
 
-        offsets, vis_logits = preds[..., :2], preds[..., 2:]
-        of_group = self.keypoint_group
-        return bases[:, of_group] + offsets / ratios[:, of_group, None], vis_logits
+            offsets, vis_logits = preds[..., :2], preds[..., 2:]
+            of_group = self.keypoint_group
+            return bases[:, of_group] + offsets / ratios[:, of_group, None], vis_logits
 
     def dense_maps(self, feats: Sequence[Tensor]) -> list[Tensor]:
         """What is computed over whole levels, whatever the locations: the sampler's maps."""
@@ -182,13 +188,22 @@ class KPAlign(nn.Module):
 
         The locator's convolution has two outputs a group: at N places it is a small product.
         """
-        seen = gather_3x3(feats, locations).unflatten(2, (self.feature_groups, -1))  # (N, 9, F, Cg)
+        seen = at_least_float32(gather_3x3(feats, locations))
+        seen = seen.unflatten(2, (self.feature_groups, -1))  # (N, 9, F, Cg)
         weight = self.locator.weight.flatten(2).unflatten(0, (self.feature_groups, -1))
-        bases = torch.einsum('ntgc,goct->ngo', seen, weight.to(seen.dtype))  # (N, F, 2 * M / F)
+        bases = torch.einsum('ntgc,goct->ngo', seen, weight)  # (N, F, 2 * M / F)
         bases = bases.reshape(-1, self.num_groups, 2)
-        # Half precision cannot address the cells of a large map.
-        bases = bases.float() if bases.dtype in (torch.half, torch.bfloat16) else bases
-        return bases + self.locator.bias.unflatten(0, (self.num_groups, 2)).to(bases.dtype)
+        return bases + self.locator.bias.unflatten(0, (self.num_groups, 2))
+
+    def _refine(self, sampled: Tensor) -> Tensor:
+        """Outputs (N, K, c) of the predictors, from features (N, M, Cg), in one product."""
+        weight, bias = (
+            torch.cat([getattr(predictor, name) for predictor in self.predictors]).unflatten(
+                0, (-1, self.point_channels)
+            )[self.keypoint_order]
+            for name in ('weight', 'bias')
+        )  # (K, c, Cg), (K, c)
+        return torch.einsum('nkc,kpc->nkp', sampled[:, self.keypoint_group], weight) + bias
 
     def _sample(
         self, maps: Sequence[Tensor], batch_inds: Tensor, sources: Tensor, positions: Tensor
@@ -212,7 +227,7 @@ class KPAlign(nn.Module):
         groups = torch.arange(self.num_groups, device=inds.device) % self.feature_groups
         inds = inds * self.feature_groups + groups[:, None]
         corners = F.embedding(inds, table.reshape(-1, self.group_channels))  # (N, M, 4, Cg)
-        return ((weights * inside).to(table.dtype)[..., None] * corners).sum(2)
+        return ((weights * inside)[..., None] * corners).sum(2)
 
 
 @MODELS.register_module()
@@ -265,10 +280,10 @@ class KeypointConv(nn.Module):
 
     def forward(self, feats: Sequence[Tensor], locations: Locations) -> tuple[Tensor, Tensor]:
         """As :meth:`KPAlign.forward`: offsets (N, K, 2) in strides, vis_logits (N, K, c - 2)."""
-        seen = gather_3x3(feats, locations).transpose(1, 2)  # (N, C, 9)
-        preds = F.linear(seen.flatten(1), self.conv.weight.flatten(1), self.conv.bias)
+        seen = at_least_float32(gather_3x3(feats, locations)).transpose(1, 2)  # (N, C, 9)
+        with float32_products(seen):
+            preds = F.linear(seen.flatten(1), self.conv.weight.flatten(1), self.conv.bias)
         preds = preds.unflatten(1, (-1, self.point_channels))
-        preds = preds.float() if preds.dtype in (torch.half, torch.bfloat16) else preds
         return preds[..., :2], preds[..., 2:]
 
     def dense_maps(self, feats: Sequence[Tensor]) -> list[Tensor]:

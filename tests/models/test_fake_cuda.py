@@ -1,0 +1,79 @@
+"""On a GPU under autocast, as far as that can be shown without one.
+
+Fake tensors have a device and a dtype but no values, and operators refuse what does not go
+together. What depends on values is answered: so many positives, so many people.
+"""
+
+import contextlib
+
+import pytest
+import torch
+from directpose.models import KeypointHeatmapHead
+from helpers.builders import (
+    GIOU,
+    VISIBILITY,
+    build_head,
+    naive_options,
+    people,
+    random_feats,
+    sample_of,
+)
+from torch._subclasses import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+FOUND = 6  # positives, candidates and people of two images
+HALF = (torch.float16, torch.bfloat16)
+
+
+class Answers(TorchDispatchMode):
+    """Answers what only values tell."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        match str(function).rpartition('.')[0]:
+            case 'aten.nonzero':
+                return args[0].new_zeros(FOUND, args[0].ndim, dtype=torch.long)
+            case 'torchvision.nms':
+                return args[0].new_zeros(FOUND, dtype=torch.long)
+            case 'aten._local_scalar_dense':
+                return FOUND // 2
+            case 'aten.index' if args[1][0] is not None and args[1][0].dtype == torch.bool:
+                return args[0].new_zeros(FOUND, *args[0].shape[1:])
+        return function(*args, **(kwargs or {}))
+
+
+@contextlib.contextmanager
+def fake_cuda(dtype):
+    """A GPU that is not there, with autocast as torch.autocast would set it if it were."""
+    before = torch.is_autocast_enabled('cuda'), torch.get_autocast_dtype('cuda')
+    torch.set_autocast_enabled('cuda', True)
+    torch.set_autocast_dtype('cuda', dtype)
+    try:
+        with FakeTensorMode(), torch.device('cuda'), Answers():
+            yield
+    finally:
+        torch.set_autocast_enabled('cuda', before[0])
+        torch.set_autocast_dtype('cuda', before[1])
+
+
+@pytest.mark.filterwarnings('ignore:User provided device_type')
+@pytest.mark.parametrize('dtype', HALF)
+@pytest.mark.parametrize('options', [{}, naive_options()], ids=['kpalign', 'naive'])
+def test_losses_and_keypoints_are_float32_on_the_gpu(dtype, options):
+    with fake_cuda(dtype):
+        head = build_head(loss_vis=VISIBILITY, loss_bbox=GIOU, **options)
+        heatmap_head = KeypointHeatmapHead(17, in_channels=32, feat_channels=32)
+        feats = random_feats(2)
+        samples = [sample_of(people((20, 30, 110, 200))).to('cuda') for _ in range(2)]
+        assert head(feats)['cls_scores'][0].dtype == dtype
+        losses = head.loss(feats, samples) | heatmap_head.loss(feats[0], samples)
+        found = head.predict(feats, samples, rescale=True)
+    assert {(loss.dtype, loss.device.type) for loss in losses.values()} == {(torch.float32, 'cuda')}
+    assert len(losses) == 6 and len(found) == 2
+    for values in found[0].values():
+        assert values.device.type == 'cuda' and values.dtype in (torch.float32, torch.int64)
+        assert len(values) == FOUND // 2
+
+
+def test_what_does_not_go_together_is_refused():
+    with fake_cuda(HALF[0]), pytest.raises(RuntimeError, match='device'):
+        torch.ones(2, device='cpu') * torch.ones(2)
