@@ -2,11 +2,12 @@
 
 import pytest
 import torch
-from directpose.deploy.fast_form import optimize_for_inference
+from directpose.deploy.fast_form import optimize_for_inference, separate_groups
 from directpose.engine import OptimizeForInferenceHook
 from directpose.models import DirectPoseHead
-from directpose.models.directpose.tower import GroupwiseTower, Tower, split_groups
-from helpers.builders import people, sample_of
+from directpose.models.directpose.sparse_maps import flatten_levels
+from directpose.models.directpose.tower import GroupwiseLayers, Tower
+from helpers.builders import build_head, people, sample_of
 from mmengine.config import Config
 from mmpose.registry import MODELS
 from torch import nn
@@ -50,7 +51,7 @@ def test_same_detections(root, name):
     optimize_for_inference(model)
     optimize_for_inference(model)  # nothing more to do
     assert not [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
-    assert isinstance(model.bbox_head.kpt_tower, Tower if 'naive' in name else GroupwiseTower)
+    assert isinstance(model.bbox_head.kpt_tower, Tower if 'naive' in name else GroupwiseLayers)
     assert model.extract_feat(images)[0].is_contiguous(memory_format=torch.channels_last)
     fast = [s.pred_instances for s in model(images, samples, mode='predict')]
     for before, after in zip(plain, fast, strict=True):
@@ -71,14 +72,22 @@ def test_the_hook_optimizes_what_is_tested(root):
     assert 'OptimizeForInferenceHook' in [hook.type for hook in config.custom_hooks]
 
 
-def test_a_normalisation_across_groups_is_not_split():
-    tower = Tower(8, 24, num_norm_groups=6, conv_groups=4, stacked_convs=2)
-    assert split_groups(tower, 4) is tower
+def test_groups_of_a_tower():
     tower = Tower(8, 24, num_norm_groups=12, conv_groups=4, stacked_convs=2).double().eval()
-    x = torch.randn(2, 8, 5, 7, dtype=torch.float64)
-    split = split_groups(tower, 4)
-    assert isinstance(split, GroupwiseTower)
-    torch.testing.assert_close(split(x), tower(x))
+    feats = [torch.randn(2, 8, *size, dtype=torch.float64) for size in ((5, 7), (2, 3))]
+    with torch.no_grad():
+        split, sampled = GroupwiseLayers(tower, 4)(feats), GroupwiseLayers([tower[1]], 4)
+        for ours, feat in zip(split, feats, strict=True):
+            torch.testing.assert_close(ours, tower(feat))
+        for ours, feat in zip(sampled(split), split, strict=True):
+            torch.testing.assert_close(ours, tower[1](feat))
+        assert flatten_levels(split).data_ptr() == split[0].data_ptr()
+
+
+def test_a_normalisation_across_groups_is_not_split():
+    head = build_head(group_channels=6, groups=((0,), (1,), (2,), (3,)), num_keypoints=4).eval()
+    separate_groups(head)
+    assert isinstance(head.kpt_tower, Tower)
 
 
 @torch.no_grad()

@@ -57,7 +57,7 @@ class GroundTruthKeypoints(torch.nn.Module):
         super().__init__()
         self.offsets = offsets  # (level, column, row) -> (K, 2), in strides
 
-    def forward(self, feats, locations):
+    def forward(self, tables, locations):
         offsets = [self.offsets[place] for place in places_of(locations)]
         offsets = torch.stack(offsets) if offsets else torch.zeros(0, 17, 2)
         return offsets, offsets[..., :0]
@@ -91,7 +91,7 @@ def perfect_outputs(head, keypoints, input_shape):
     points = torch.tensor(list(offsets))
     places = places_of(PyramidShape.of(maps).locations(torch.zeros_like(points), points))
     head.kpt_predictor = GroundTruthKeypoints(dict(zip(places, offsets.values(), strict=True)))
-    return dict(cls_scores=maps, centernesses=maps, kpt_feats=maps)
+    return dict(cls_scores=maps, centernesses=maps, kpt_tables=None)
 
 
 def test_ground_truth_as_prediction(config, synthetic_set):

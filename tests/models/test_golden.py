@@ -68,7 +68,7 @@ def test_raw_outputs(heads, feats, golden):
     for level in LEVELS:
         close(outs['cls_scores'][level], golden[f'cls_{level}'], 1e-4)
         close(outs['centernesses'][level], golden[f'ctr_{level}'], 1e-4)
-    offsets, vis_logits = heads[0].kpt_predictor(outs['kpt_feats'], all_points(feats))
+    offsets, vis_logits = heads[0].kpt_predictor(outs['kpt_tables'], all_points(feats))
     expected = [golden[f'kpt_{level}'].flatten(2) for level in LEVELS]
     expected = torch.cat(expected, 2).transpose(1, 2).reshape(-1, 17, 3)
     close(torch.cat([offsets, vis_logits], -1), expected, 1e-4)

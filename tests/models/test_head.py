@@ -5,7 +5,6 @@ import pytest
 import torch
 from directpose.models import KeypointHeatmapHead
 from directpose.models.directpose.decoding import select_candidates
-from directpose.models.directpose.sparse_maps import PyramidShape
 from directpose.models.directpose.targets import positive_targets
 from directpose.models.pose_results import attach_predictions
 from directpose.utils.errors import InputError
@@ -162,16 +161,16 @@ def test_l1_loss_is_the_formula():
     matched = head._assign(priors, labels)[None]
     points = (matched >= 0).nonzero(as_tuple=True)
     targets = positive_targets(priors, [labels], matched, *points)
-    kpt_feats = [torch.randn(1, 72, *size) for size in SIZES]
-    locations = PyramidShape.of(kpt_feats).locations(*points)
-    offsets, _ = head.kpt_predictor(kpt_feats, locations)
+    tables = head.kpt_predictor.dense([torch.randn(1, 72, *size) for size in SIZES])
+    locations = tables[0].shape.locations(*points)
+    offsets, _ = head.kpt_predictor(tables, locations)
     numbers = targets.keypoints_visible.sum(1).long()  # n_i
     assert set(numbers.tolist()) == {5, 11}
     errors = zip((offsets - targets.offsets).abs(), numbers, strict=True)
     error = torch.stack([e[:n].mean() for e, n in errors])  # over labelled k, and x and y
     weight = targets.centernesses * numbers
     expected = (weight * error).sum() / weight.sum()
-    loss = head._keypoint_losses(kpt_feats, locations, targets)['loss_kpt']
+    loss = head._keypoint_losses(tables, locations, targets)['loss_kpt']
     torch.testing.assert_close(loss, expected)
 
 

@@ -94,7 +94,7 @@ def dense_kpalign(layer, feats, sources):
 )
 def test_pointwise_equals_dense(source_levels, sources):
     layer, feats = build(source_levels, dtype=torch.float64), feature_maps(dtype=torch.float64)
-    offsets, vis_logits = layer(feats, everywhere())
+    offsets, vis_logits = layer(layer.dense(feats), everywhere())
     pointwise = torch.cat([offsets, vis_logits], -1)
     dense = dense_kpalign(layer, feats, sources).flatten(0, 1)
     torch.testing.assert_close(pointwise, dense, atol=1e-5, rtol=0)
@@ -111,14 +111,14 @@ def test_shared_features_equal_dense():
     layer = build(dtype=torch.float64, kind=SharedKPAlign)
     assert layer.in_channels == 8 and layer.sampler.conv.groups == 1
     feats = feature_maps(channels=8, dtype=torch.float64)
-    offsets, vis_logits = layer(feats, everywhere())
+    offsets, vis_logits = layer(layer.dense(feats), everywhere())
     dense = dense_kpalign(layer, feats, [[0] * 3, [0] * 3, [1] * 3]).flatten(0, 1)
     torch.testing.assert_close(torch.cat([offsets, vis_logits], -1), dense, atol=1e-5, rtol=0)
 
 
 def test_pointwise_equals_dense_in_float32():
     layer, feats = build(), feature_maps()
-    offsets, vis_logits = layer(feats, everywhere())
+    offsets, vis_logits = layer(layer.dense(feats), everywhere())
     dense = dense_kpalign(layer, feats, [[0] * 3, [0] * 3, [1] * 3]).flatten(0, 1)
     torch.testing.assert_close(torch.cat([offsets, vis_logits], -1), dense, atol=1e-5, rtol=1e-5)
 
@@ -126,8 +126,10 @@ def test_pointwise_equals_dense_in_float32():
 def test_some_locations_are_rows_of_all():
     layer, feats = build(), feature_maps()
     chosen = torch.tensor([100, 3, 3, 250])
-    offsets, vis_logits = layer(feats, Locations(*(values[chosen] for values in everywhere())))
-    all_offsets, all_vis_logits = layer(feats, everywhere())
+    offsets, vis_logits = layer(
+        layer.dense(feats), Locations(*(values[chosen] for values in everywhere()))
+    )
+    all_offsets, all_vis_logits = layer(layer.dense(feats), everywhere())
     torch.testing.assert_close(offsets, all_offsets[chosen])
     torch.testing.assert_close(vis_logits, all_vis_logits[chosen])
 
@@ -141,7 +143,7 @@ def test_gradcheck():
     locations = PyramidShape.of(feats).locations(torch.zeros_like(points), points)
 
     def outputs(*maps):
-        return layer(maps, locations)
+        return layer(layer.dense(maps), locations)
 
     assert torch.autograd.gradcheck(outputs, feats)
 
@@ -149,7 +151,7 @@ def test_gradcheck():
 def test_no_location_still_reaches_every_parameter():
     layer, feats = build(), feature_maps()
     nowhere = Locations(*(values[:0] for values in everywhere()))
-    offsets, vis_logits = layer(feats, nowhere)
+    offsets, vis_logits = layer(layer.dense(feats), nowhere)
     assert offsets.shape == (0, 6, 2) and vis_logits.shape == (0, 6, 1)
     (offsets.sum() + vis_logits.sum()).backward()
     assert all(p.grad is not None and not p.grad.any() for p in layer.parameters())
@@ -160,7 +162,7 @@ def test_samples_outside_the_map_are_zero(shift):
     layer, feats = build(), feature_maps()
     torch.nn.init.zeros_(layer.locator.weight)
     torch.nn.init.constant_(layer.locator.bias, shift)
-    _, vis_logits = layer(feats, everywhere())
+    _, vis_logits = layer(layer.dense(feats), everywhere())
     biases = [predictor.bias[2::3] for predictor in layer.predictors]
     expected = torch.cat(biases)[layer.keypoint_order]
     torch.testing.assert_close(vis_logits[..., 0], expected.expand(len(vis_logits), -1))
@@ -169,9 +171,9 @@ def test_samples_outside_the_map_are_zero(shift):
 def test_half_precision_features_give_float32_coordinates():
     layer, feats = build(), feature_maps()
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        offsets, _ = layer(feats, everywhere())
+        offsets, _ = layer(layer.dense(feats), everywhere())
     assert offsets.dtype == torch.float32
-    exact, _ = layer(feats, everywhere())
+    exact, _ = layer(layer.dense(feats), everywhere())
     assert (offsets - exact).abs().mean() < 0.1
 
 
@@ -198,7 +200,7 @@ def test_bad_source_levels_are_named(source_levels):
 
 def test_keypoint_conv_is_a_convolution():
     layer, feats = KeypointConv(24, 6, with_visibility=True), feature_maps()
-    offsets, vis_logits = layer(feats, everywhere())
+    offsets, vis_logits = layer(layer.dense(feats), everywhere())
     expected = torch.cat([layer.conv(x).flatten(2) for x in feats], 2).transpose(1, 2)
     expected = expected.reshape(-1, 6, 3)
     torch.testing.assert_close(torch.cat([offsets, vis_logits], -1), expected)
@@ -209,10 +211,9 @@ def test_keypoint_conv_is_a_convolution():
 def test_coordinates_are_computed_in_float32_under_autocast(dtype, kind):
     feats = [x.detach() for x in feature_maps()]
     layer = build() if kind == 'kpalign' else KeypointConv(24, 6, with_visibility=True)
-    maps = layer.dense_maps(feats)
-    layer.dense_maps = lambda _: maps  # may be of half precision
-    expected = layer(feats, everywhere())
+    tables = layer.dense(feats)
+    expected = layer(tables, everywhere())
     with torch.autocast('cpu', dtype):
-        found = layer(feats, everywhere())
+        found = layer(tables, everywhere())
     for ours, exact in zip(found, expected, strict=True):
         assert torch.equal(ours, exact)

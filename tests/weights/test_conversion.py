@@ -79,7 +79,7 @@ def test_gluoncv_golden(root, shared, converted):
         close(outs['cls_scores'][level], golden[f'cls_{level}'])
         close(outs['centernesses'][level], golden[f'ctr_{level}'])
         seen.append(golden[f'kpt_{level}'].flatten(2))
-    offsets, visible = model.bbox_head.kpt_predictor(outs['kpt_feats'], everywhere(feats))
+    offsets, visible = model.bbox_head.kpt_predictor(outs['kpt_tables'], everywhere(feats))
     expected = torch.cat(seen, 2).transpose(1, 2).reshape(-1, 17, 3)
     close(torch.cat([offsets, visible], -1), expected)
 

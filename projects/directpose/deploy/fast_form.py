@@ -6,7 +6,7 @@ from mmcv.ops import RoIAlign
 from torch import nn
 
 from ..models import DirectPoseHead
-from ..models.directpose.tower import Tower, split_groups
+from ..models.directpose.tower import GroupwiseLayers
 
 
 def optimize_for_inference(model: nn.Module) -> None:
@@ -22,9 +22,19 @@ def optimize_for_inference(model: nn.Module) -> None:
     if next(model.parameters()).device.type != 'cpu':
         return
     for head in [m for m in model.modules() if isinstance(m, DirectPoseHead)]:
-        if isinstance(head.kpt_tower, Tower):
-            head.kpt_tower = split_groups(head.kpt_tower, head.kpt_predictor.feature_groups)
+        separate_groups(head)
     # mmcv's operator reads maps with channels last wrongly and says nothing.
     for layer in [m for m in model.modules() if isinstance(m, RoIAlign)]:
         layer.register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(), *inputs[1:]))
     model.to(memory_format=torch.channels_last)
+
+
+def separate_groups(head: DirectPoseHead) -> None:
+    """Compute the keypoint tower and the sampler group by group, if their groups are separate."""
+    tower, predictor = head.kpt_tower, head.kpt_predictor
+    num_groups = predictor.feature_groups
+    # Groups of the normalisation have four channels: a group of fewer shares one with another.
+    if num_groups == 1 or isinstance(tower, GroupwiseLayers) or predictor.group_channels % 4:
+        return
+    head.kpt_tower = GroupwiseLayers(tower, num_groups)
+    predictor.sampler = GroupwiseLayers([predictor.sampler], num_groups)

@@ -1,5 +1,6 @@
 """DirectPose as an mmdet detector."""
 
+import torch
 from mmdet.models.detectors import SingleStageDetector
 from mmdet.registry import MODELS
 from mmengine.structures import InstanceData
@@ -62,9 +63,9 @@ class DirectPose(SingleStageDetector):
 
     def _forward(self, batch_inputs: Tensor, batch_data_samples: list | None = None) -> tuple:
         """All that is computed over whole levels: for FLOP counters and the like."""
-        outs = super()._forward(batch_inputs)
-        return (*outs.values(), self.bbox_head.kpt_predictor.dense_maps(outs['kpt_feats']))
+        return tuple(super()._forward(batch_inputs).values())
 
+    @torch.compiler.disable
     def add_pred_to_datasample(self, data_samples: list, results_list: list[InstanceData]) -> list:
         """Put the people into ``pred_instances``, as the arrays mmpose's metrics take."""
         return attach_predictions(data_samples, results_list)

@@ -22,9 +22,9 @@ from ..pose_results import pose_instances, to_original_pixels
 from .assigner import assign_points
 from .coder import decode_boxes, decode_keypoints, enclosing_boxes
 from .decoding import Detections, clip_boxes, select_candidates, suppress
-from .sparse_maps import Locations, PyramidShape, flatten_levels
+from .sparse_maps import FeatureTable, Locations, PyramidShape, flatten_levels
 from .targets import ignored_locations, positive_targets
-from .tower import Tower
+from .tower import Tower, apply_to_levels
 
 INF = float('inf')
 
@@ -136,27 +136,30 @@ class DirectPoseHead(BaseDenseHead):
             self.bbox_tower = Tower(in_channels, feat_channels, num_norm_groups, **towers)
             self.conv_bbox = nn.Conv2d(feat_channels, 4, 3, padding=1)
 
-    def forward(self, feats: Sequence[Tensor]) -> dict[str, list[Tensor]]:
-        """Compute the maps of the levels.
+    def forward(self, feats: Sequence[Tensor]) -> dict:
+        """Compute all that is computed over whole levels.
 
         Args:
             feats: feature maps (B, C_in, H_l, W_l), finest level first.
 
         Returns:
             ``cls_scores`` (B, C, H_l, W_l) and ``centernesses`` (B, 1, H_l, W_l), logits;
-            ``kpt_feats``, what the keypoint predictor reads; with the box branch also
+            ``kpt_tables``, what the keypoint predictor reads at locations, see its ``dense``; with
+            the box branch also
             ``bbox_preds`` (B, 4, H_l, W_l), distances to the sides (l, t, r, b) in strides.
         """
-        cls_feats = [self.cls_tower(x) for x in feats]
-        kpt_feats = [self.kpt_tower(x) for x in feats]
+        cls_feats = apply_to_levels(self.cls_tower, feats)
+        kpt_feats = apply_to_levels(self.kpt_tower, feats)
         centerness_feats = kpt_feats if self.centerness_on_kpt else cls_feats
         outs = dict(
             cls_scores=[self.conv_cls(x) for x in cls_feats],
             centernesses=[self.conv_centerness(x) for x in centerness_feats],
-            kpt_feats=kpt_feats,
+            kpt_tables=self.kpt_predictor.dense(kpt_feats),
         )
         if self.with_bbox:
-            outs['bbox_preds'] = [self.conv_bbox(self.bbox_tower(x)).relu() for x in feats]
+            outs['bbox_preds'] = [
+                self.conv_bbox(x).relu() for x in apply_to_levels(self.bbox_tower, feats)
+            ]
         return outs
 
     # ------------------------------------------------------------------ training
@@ -174,10 +177,9 @@ class DirectPoseHead(BaseDenseHead):
         """
         return self.loss_by_feat(self(x), [s.gt_instance_labels for s in batch_data_samples])
 
-    def loss_by_feat(
-        self, outs: dict[str, Sequence[Tensor]], batch_labels: list[InstanceData]
-    ) -> dict[str, Tensor]:
-        """Losses from the maps of :meth:`forward` and the labels of the B images, in float32."""
+    @torch.compiler.disable  # sizes depend on values
+    def loss_by_feat(self, outs: dict, batch_labels: list[InstanceData]) -> dict[str, Tensor]:
+        """Losses from the outputs of :meth:`forward` and the labels of the B images, in float32."""
         cls_scores = flatten_levels(outs['cls_scores']).float()  # (B, P, C)
         priors = self._priors(outs['cls_scores'])  # (P, 4)
         matched = torch.stack([self._assign(priors, labels) for labels in batch_labels])  # (B, P)
@@ -199,7 +201,7 @@ class DirectPoseHead(BaseDenseHead):
             ),
         )
         locations = PyramidShape.of(outs['cls_scores']).locations(batch_inds, point_inds)
-        losses.update(self._keypoint_losses(outs['kpt_feats'], locations, targets))
+        losses.update(self._keypoint_losses(outs['kpt_tables'], locations, targets))
         if self.with_bbox:
             distances = flatten_levels(outs['bbox_preds']).float()[batch_inds, point_inds]
             boxes = decode_boxes(distances, targets.points, targets.strides)
@@ -211,9 +213,9 @@ class DirectPoseHead(BaseDenseHead):
             )
         return losses
 
-    def _keypoint_losses(self, kpt_feats, locations: Locations, targets) -> dict[str, Tensor]:
+    def _keypoint_losses(self, kpt_tables, locations: Locations, targets) -> dict[str, Tensor]:
         """Losses of the keypoints, and of their visibility, at the N positives."""
-        offsets, vis_logits = self.kpt_predictor(kpt_feats, locations)
+        offsets, vis_logits = self.kpt_predictor(kpt_tables, locations)
         labelled = targets.keypoints_visible  # (N, K), 0 or 1
         weights = (targets.centernesses[:, None] * labelled)[..., None].expand_as(offsets)
         # Per location: centerness times labelled keypoints; the mean over x and y is the 2.
@@ -258,13 +260,14 @@ class DirectPoseHead(BaseDenseHead):
         batch_img_metas = [sample.metainfo for sample in batch_data_samples]
         return self.predict_by_feat(self(x), batch_img_metas, rescale)
 
+    @torch.compiler.disable  # sizes depend on values
     def predict_by_feat(
-        self, outs: dict[str, Sequence[Tensor]], batch_img_metas: list[dict], rescale: bool = False
+        self, outs: dict, batch_img_metas: list[dict], rescale: bool = False
     ) -> list[InstanceData]:
-        """Turn the maps of :meth:`forward` into people.
+        """Turn the outputs of :meth:`forward` into people.
 
         Args:
-            outs: maps of all levels.
+            outs: see :meth:`forward`.
             batch_img_metas: with ``img_shape`` (h, w), the part of the network input that the
                 image fills, and for ``rescale`` what :func:`to_original_pixels` needs.
             rescale: return pixels of the original image, not of the network input.
@@ -286,11 +289,11 @@ class DirectPoseHead(BaseDenseHead):
             results.append(to_original_pixels(found, meta) if rescale else found)
         return results
 
-    def decode(self, outs: dict[str, Sequence[Tensor]], img_sizes: Tensor) -> Detections:
+    def decode(self, outs: dict, img_sizes: Tensor) -> Detections:
         """Decode the candidates; their boxes are clipped to their images.
 
         Args:
-            outs: maps of :meth:`forward`.
+            outs: see :meth:`forward`.
             img_sizes (B, 2): (h, w) of the part of the network input that each image fills.
 
         Raises:
@@ -308,14 +311,15 @@ class DirectPoseHead(BaseDenseHead):
             self.test_cfg['score_thr'],
             self.test_cfg['nms_pre'],
         )
-        offsets, vis_logits = self.kpt_predictor(outs['kpt_feats'], locations)
+        offsets, vis_logits = self.kpt_predictor(outs['kpt_tables'], locations)
         strides = self.strides[locations.levels]
         points = (locations.cells + 0.5) * strides[:, None]
         keypoints = decode_keypoints(offsets, points, strides)
         if self.with_bbox:
-            table, shape = flatten_levels(outs['bbox_preds']), PyramidShape.of(outs['bbox_preds'])
+            distances, shape = FeatureTable.of(outs['bbox_preds'])
             point_inds, _ = shape.flat_index(locations.levels, *locations.cells.unbind(-1))
-            bboxes = decode_boxes(table.float()[locations.batch_inds, point_inds], points, strides)
+            distances = distances.float()[locations.batch_inds, point_inds]
+            bboxes = decode_boxes(distances, points, strides)
         else:
             bboxes = enclosing_boxes(keypoints)
         if self.with_vis:

@@ -15,7 +15,8 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from ...utils.errors import InputError
-from .sparse_maps import Locations, PyramidShape, flatten_levels, gather_3x3
+from .sparse_maps import FeatureTable, Locations, gather_3x3
+from .tower import apply_to_levels
 
 # How many levels finer a group is sampled than predicted, as far as there are finer ones.
 SOURCE_LEVELS = {'same': 0, 'finer': 1, 'finest': 1000}
@@ -80,8 +81,8 @@ class KPAlign(nn.Module):
     the ratio of the strides of that level and of the level the features are read from. The
     stride doubles from each level to the next.
 
-    The sampler is a convolution over whole levels; everything else happens at the N locations
-    asked for. A group is sampled at
+    The sampler is a convolution over whole levels (:meth:`dense`); everything else happens at the
+    N locations asked for. A group is sampled at
     ``r * (cell + base) + r // 2`` of its source level. The true centre would be
     ``(r - 1) / 2``; ``r // 2`` is what the reference program does and what weights trained with
     it expect.
@@ -154,19 +155,32 @@ class KPAlign(nn.Module):
         for name, table in tables.items():
             self.register_buffer(name, torch.tensor(table), persistent=False)
 
-    def forward(self, feats: Sequence[Tensor], locations: Locations) -> tuple[Tensor, Tensor]:
-        """Predict the keypoints seen from N locations.
+    def dense(self, feats: Sequence[Tensor]) -> tuple[FeatureTable, FeatureTable]:
+        """All that is computed over whole levels, whatever the locations.
 
         Args:
             feats: output of the keypoint tower, (B, C, H_l, W_l) for each level.
+
+        Returns:
+            The features, which the locator reads, and the sampler's, both of C channels.
+        """
+        return FeatureTable.of(feats), FeatureTable.of(apply_to_levels(self.sampler, feats))
+
+    def forward(
+        self, tables: tuple[FeatureTable, FeatureTable], locations: Locations
+    ) -> tuple[Tensor, Tensor]:
+        """Predict the keypoints seen from N locations.
+
+        Args:
+            tables: see :meth:`dense`.
             locations: N of them.
 
         Returns:
             offsets (N, K, 2): location -> keypoint, (x, y), in strides of the location's level;
             vis_logits (N, K, c - 2): visibility logits, if there are any. Both float32 or wider.
         """
-        maps = self.dense_maps(feats)
-        with float32_products(feats[0]):
+        feats, maps = tables
+        with float32_products(feats.cells):
             bases = self._locate(feats, locations)
             sources = (locations.levels[:, None] - self.level_offsets).clamp(min=0)  # (N, M)
             ratios = 2 ** (locations.levels[:, None] - sources)  # (N, M)
@@ -179,11 +193,7 @@ class KPAlign(nn.Module):
             of_group = self.keypoint_group
             return bases[:, of_group] + offsets / ratios[:, of_group, None], vis_logits
 
-    def dense_maps(self, feats: Sequence[Tensor]) -> list[Tensor]:
-        """What is computed over whole levels, whatever the locations: the sampler's maps."""
-        return [self.sampler(feat) for feat in feats]
-
-    def _locate(self, feats: Sequence[Tensor], locations: Locations) -> Tensor:
+    def _locate(self, feats: FeatureTable, locations: Locations) -> Tensor:
         """Base of each group at the locations: (N, M, 2), (x, y), in strides.
 
         The locator's convolution has two outputs a group: at N places it is a small product.
@@ -206,27 +216,27 @@ class KPAlign(nn.Module):
         return torch.einsum('nkc,kpc->nkp', sampled[:, self.keypoint_group], weight) + bias
 
     def _sample(
-        self, maps: Sequence[Tensor], batch_inds: Tensor, sources: Tensor, positions: Tensor
+        self, maps: FeatureTable, batch_inds: Tensor, sources: Tensor, positions: Tensor
     ) -> Tensor:
         """Read the sampler's maps bilinearly: (N, M, Cg).
 
         Args:
-            maps: of the sampler, (B, F * Cg, H_l, W_l) for each level.
+            maps: of the sampler, with F * Cg channels.
             batch_inds (N,), sources (N, M): image and level that each group is read from.
             positions (N, M, 2): (x, y) in cells of that level.
         """
-        table, shape = flatten_levels(maps), PyramidShape.of(maps)
+        cells, shape = maps
         # One cell outside is as good as any further, and keeps the integers small.
         x, y = positions.unbind(-1)
         x = x.clamp(min=-1).minimum(shape.widths[sources])
         y = y.clamp(min=-1).minimum(shape.heights[sources])
         columns, rows, weights = bilinear_corners(torch.stack((x, y), -1))
         inds, inside = shape.flat_index(sources[..., None], columns, rows)  # (N, M, 4)
-        inds = batch_inds[:, None, None] * table.shape[1] + inds
+        inds = batch_inds[:, None, None] * cells.shape[1] + inds
         # A row for each cell and feature group.
         groups = torch.arange(self.num_groups, device=inds.device) % self.feature_groups
         inds = inds * self.feature_groups + groups[:, None]
-        corners = F.embedding(inds, table.reshape(-1, self.group_channels))  # (N, M, 4, Cg)
+        corners = F.embedding(inds, cells.reshape(-1, self.group_channels))  # (N, M, 4, Cg)
         return ((weights * inside)[..., None] * corners).sum(2)
 
 
@@ -278,14 +288,14 @@ class KeypointConv(nn.Module):
         self.point_channels = 3 if with_visibility else 2
         self.conv = nn.Conv2d(in_channels, num_keypoints * self.point_channels, 3, padding=1)
 
-    def forward(self, feats: Sequence[Tensor], locations: Locations) -> tuple[Tensor, Tensor]:
+    def dense(self, feats: Sequence[Tensor]) -> FeatureTable:
+        """The output of the keypoint tower, (B, C, H_l, W_l) for each level, as a table."""
+        return FeatureTable.of(feats)
+
+    def forward(self, table: FeatureTable, locations: Locations) -> tuple[Tensor, Tensor]:
         """As :meth:`KPAlign.forward`: offsets (N, K, 2) in strides, vis_logits (N, K, c - 2)."""
-        seen = at_least_float32(gather_3x3(feats, locations)).transpose(1, 2)  # (N, C, 9)
+        seen = at_least_float32(gather_3x3(table, locations)).transpose(1, 2)  # (N, C, 9)
         with float32_products(seen):
             preds = F.linear(seen.flatten(1), self.conv.weight.flatten(1), self.conv.bias)
         preds = preds.unflatten(1, (-1, self.point_channels))
         return preds[..., :2], preds[..., 2:]
-
-    def dense_maps(self, feats: Sequence[Tensor]) -> list[Tensor]:
-        """What is computed over whole levels, whatever the locations: nothing."""
-        return []

@@ -74,16 +74,52 @@ class PyramidShape(NamedTuple):
 
 def flatten_levels(maps: Sequence[Tensor]) -> Tensor:
     """Maps (B, C, H_l, W_l) -> the table of their cells (B, P, C)."""
+    if isinstance(maps, TableMaps):
+        return maps.table
     return torch.cat([x.permute(0, 2, 3, 1).flatten(1, 2) for x in maps], 1)
 
 
-def gather_3x3(feats: Sequence[Tensor], locations: Locations) -> Tensor:
+class TableMaps(list):
+    """Maps (B, C, H_l, W_l) that are views of a table, which need not be copied into one.
+
+    Args:
+        table (B, P, C): of their cells.
+        sizes: (H_l, W_l) of each.
+    """
+
+    def __init__(self, table: Tensor, sizes: Sequence[Sequence[int]]) -> None:
+        self.table = table
+        levels = table.split([height * width for height, width in sizes], 1)
+        super().__init__(
+            level.unflatten(1, tuple(size)).permute(0, 3, 1, 2)
+            for level, size in zip(levels, sizes, strict=True)
+        )
+
+
+class FeatureTable(NamedTuple):
+    """All cells of a pyramid of maps, to be read at some locations.
+
+    Attributes:
+        cells (B, P, C)
+        shape: of the pyramid.
+    """
+
+    cells: Tensor
+    shape: PyramidShape
+
+    @classmethod
+    def of(cls, maps: Sequence[Tensor]) -> 'FeatureTable':
+        """From maps (B, C, H_l, W_l), finest first."""
+        return cls(flatten_levels(maps), PyramidShape.of(maps))
+
+
+def gather_3x3(table: FeatureTable, locations: Locations) -> Tensor:
     """What a 3x3 convolution with padding 1 sees at N locations: (N, 9, C), row by row."""
-    table, shape = flatten_levels(feats), PyramidShape.of(feats)
-    around = torch.arange(-1, 2, device=table.device)
+    cells, shape = table
+    around = torch.arange(-1, 2, device=cells.device)
     columns, rows = (locations.cells[:, i, None] + around for i in (0, 1))  # (N, 3)
     columns = columns[:, None, :].expand(-1, 3, 3).flatten(1)
     rows = rows[:, :, None].expand(-1, 3, 3).flatten(1)
     inds, inside = shape.flat_index(locations.levels[:, None], columns, rows)  # (N, 9)
-    inds = locations.batch_inds[:, None] * table.shape[1] + inds
-    return F.embedding(inds, table.flatten(0, 1)) * inside[..., None]
+    inds = locations.batch_inds[:, None] * cells.shape[1] + inds
+    return F.embedding(inds, cells.flatten(0, 1)) * inside[..., None]

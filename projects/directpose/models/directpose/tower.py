@@ -1,11 +1,14 @@
 """The towers of the head."""
 
 import functools
+from collections.abc import Sequence
 
 import torch
 from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts
+
+from .sparse_maps import TableMaps
 
 # What a Tower keeps for its gradients.
 keep_convolutions = functools.partial(
@@ -57,44 +60,57 @@ class Tower(nn.Sequential):
         return checkpoint(super().forward, x, use_reentrant=False, context_fn=keep_convolutions)
 
 
-class GroupwiseTower(nn.Module):
-    """Towers of single groups, one computed after the other: see :func:`split_groups`.
+class GroupwiseLayers(nn.Module):
+    """Layers of single groups of features, one group computed after the other, for inference.
 
-    Its result has its channels last in memory.
+    The maps of a single group stay in the caches of a CPU, those of all groups do not.
+
+    Args:
+        layers: stacked convolutions with normalisation and activation, of separate groups of
+            features; the first may be dense.
+        num_groups: how many groups.
     """
 
-    def __init__(self, towers: list[Tower]) -> None:
+    def __init__(self, layers: Sequence[ConvModule], num_groups: int) -> None:
         super().__init__()
-        self.towers = nn.ModuleList(towers)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C_in, H, W) -> (B, C, H, W)."""
-        parts = None
-        for group, tower in enumerate(self.towers):
-            part = tower(x).permute(0, 2, 3, 1)
-            if parts is None:
-                parts = part.new_empty(*part.shape[:3], len(self.towers), part.shape[3])
-            parts[..., group, :] = part
-        return parts.flatten(3).permute(0, 3, 1, 2)
-
-
-def split_groups(tower: Tower, num_groups: int) -> nn.Module:
-    """The same tower for inference, with one tower for each of its groups of separate features.
-
-    The maps of a single group stay in the caches of a CPU, those of all groups do not. A tower
-    whose normalisation does not respect the groups, or that has but one, is returned as it is.
-    """
-    first, weights = tower[0], tower.state_dict()
-    if num_groups == 1 or first.norm.num_groups % num_groups:
-        return tower
-    towers = []
-    for group in range(num_groups):
-        part = Tower(
-            first.conv.in_channels,
-            first.conv.out_channels // num_groups,
-            first.norm.num_groups // num_groups,
-            stacked_convs=len(tower),
+        self.reads_groups = layers[0].conv.groups > 1
+        self.groups = nn.ModuleList(
+            nn.Sequential(*(one_group(layer, number, num_groups) for layer in layers))
+            for number in range(num_groups)
         )
-        part.load_state_dict({n: w.chunk(num_groups)[group] for n, w in weights.items()})
-        towers.append(part.to(first.conv.weight).train(tower.training))
-    return GroupwiseTower(towers)
+
+    def forward(self, feats: Sequence[Tensor]) -> TableMaps:
+        """Maps (B, C, H_l, W_l) of maps (B, C_in, H_l, W_l)."""
+        sizes, num_groups = [feat.shape[2:] for feat in feats], len(self.groups)
+        table = None
+        for number, layers in enumerate(self.groups):
+            seen = [x.chunk(num_groups, 1)[number] for x in feats] if self.reads_groups else feats
+            parts = [layers(x).permute(0, 2, 3, 1).flatten(1, 2) for x in seen]
+            if table is None:
+                num_points = sum(height * width for height, width in sizes)
+                table = parts[0].new_empty(len(feats[0]), num_points, num_groups, parts[0].shape[2])
+            torch.cat(parts, 1, out=table[:, :, number])
+        return TableMaps(table.flatten(2), sizes)
+
+
+def one_group(layer: ConvModule, number: int, num_groups: int) -> ConvModule:
+    """What computes one group of the outputs of a layer."""
+    conv, weights = layer.conv, layer.state_dict()
+    separate = num_groups if conv.groups > 1 else 1
+    part = ConvModule(
+        conv.in_channels // separate,
+        conv.out_channels // num_groups,
+        conv.kernel_size,
+        padding=conv.padding,
+        bias=True,
+        norm_cfg=dict(type='GN', num_groups=layer.norm.num_groups // num_groups),
+    )
+    part.load_state_dict({name: w.chunk(num_groups)[number] for name, w in weights.items()})
+    return part.to(conv.weight).eval()
+
+
+def apply_to_levels(layers: nn.Module, feats: Sequence[Tensor]) -> Sequence[Tensor]:
+    """What layers, or :class:`GroupwiseLayers`, give for the maps (B, C_in, H_l, W_l)."""
+    if isinstance(layers, GroupwiseLayers):
+        return layers(feats)
+    return [layers(feat) for feat in feats]
