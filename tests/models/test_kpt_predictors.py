@@ -126,7 +126,8 @@ def test_pointwise_equals_dense_in_float32():
 def test_some_locations_are_rows_of_all():
     layer, feats = build(), feature_maps()
     chosen = torch.tensor([100, 3, 3, 250])
-    offsets, vis_logits = layer(
+    some = Locations(*(values[chosen] for values in everywhere()))
+    offsets, vis_logits = layer(layer.dense(feats), some)
         layer.dense(feats), Locations(*(values[chosen] for values in everywhere()))
     )
     all_offsets, all_vis_logits = layer(layer.dense(feats), everywhere())
