@@ -12,6 +12,9 @@ import pytest
 import torch
 from directpose.models import KeypointHeatmapHead
 from helpers.builders import GIOU, VISIBILITY, build_head, people, random_feats, sample_of
+from mmengine.config import Config
+from mmengine.structures import InstanceData
+from mmpose.registry import MODELS
 from torch.utils._python_dispatch import TorchDispatchMode
 
 WAITS = {
@@ -74,6 +77,37 @@ def test_a_prediction_waits_at_most_four_times(batch):
     calls = count(lambda: head.predict(feats, samples, rescale=True))
     assert calls['torchvision.nms'] == calls['aten.nonzero'] == 1
     assert calls.total() <= 4, calls
+
+
+@pytest.fixture
+def roi_head(root):
+    name = 'keypoint-rcnn_tiny_1xb4-5e_synthetic-256x320'
+    config = Config.fromfile(root / f'configs/keypoint_rcnn/{name}.py').model
+    return MODELS.build(config).roi_head
+
+
+def detections(batch):
+    """Labels of a batch, and what the box branch samples and finds there."""
+    labels = [people((20, 30, 110, 200), (150, 60, 200, 140)) for _ in range(batch)]
+    sampled = [
+        InstanceData(pos_priors=x.bboxes, pos_assigned_gt_inds=torch.arange(2)) for x in labels
+    ]
+    found = [InstanceData(bboxes=x.bboxes, labels=x.labels, scores=torch.ones(2)) for x in labels]
+    return labels, sampled, found
+
+
+@pytest.mark.parametrize('batch', [1, 4])
+def test_the_keypoint_branch_of_keypoint_rcnn(roi_head, batch):
+    """Without mmdet's RoI extractor, which waits once a level."""
+    labels, sampled, found = detections(batch)
+    heatmaps = torch.randn(2 * batch, 17, 56, 56, requires_grad=True)
+    metas = [sample_of(people()).metainfo] * batch
+    with mock.patch.object(roi_head, 'keypoint_forward', lambda *_: heatmaps):
+        calls = count(lambda: sum(roi_head.keypoint_loss((), sampled, labels).values()).backward())
+        assert calls.total() == 1, calls
+        with torch.no_grad():
+            calls = count(lambda: roi_head.predict_keypoints((), metas, found, rescale=True))
+        assert calls.total() == 1, calls
 
 
 def test_what_waits_is_counted():

@@ -128,8 +128,6 @@ def test_some_locations_are_rows_of_all():
     chosen = torch.tensor([100, 3, 3, 250])
     some = Locations(*(values[chosen] for values in everywhere()))
     offsets, vis_logits = layer(layer.dense(feats), some)
-        layer.dense(feats), Locations(*(values[chosen] for values in everywhere()))
-    )
     all_offsets, all_vis_logits = layer(layer.dense(feats), everywhere())
     torch.testing.assert_close(offsets, all_offsets[chosen])
     torch.testing.assert_close(vis_logits, all_vis_logits[chosen])

@@ -15,6 +15,7 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from ...utils.errors import InputError
+from ..precision import at_least_float32, float32_products
 from .sparse_maps import FeatureTable, Locations, gather_3x3
 from .tower import apply_to_levels
 
@@ -59,16 +60,6 @@ def bilinear_corners(positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     rows = torch.stack((y0, y0, y0 + 1, y0 + 1), -1)
     weights = torch.stack(((1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy), -1)
     return columns, rows, weights
-
-
-def at_least_float32(values: Tensor) -> Tensor:
-    """The values in float32 if they have less: half precision cannot tell where a keypoint is."""
-    return values.to(torch.promote_types(values.dtype, torch.float32))
-
-
-def float32_products(feats: Tensor) -> torch.autocast:
-    """Context in which autocast leaves products as precise as their factors."""
-    return torch.autocast(feats.device.type, enabled=False)
 
 
 @MODELS.register_module()

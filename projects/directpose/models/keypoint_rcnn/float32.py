@@ -1,11 +1,12 @@
 """RPN and RoI extractors that compute in float32 under mixed precision."""
 
-import torch
 import torch.nn.functional as F
 from mmdet.models.dense_heads import RPNHead
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
 from mmdet.registry import MODELS
 from torch import Tensor, nn
+
+from ..precision import float32_products
 
 
 @MODELS.register_module()
@@ -31,7 +32,7 @@ class Float32RoIExtractor(SingleRoIExtractor):
 
     def forward(self, feats: tuple[Tensor], rois: Tensor, *args) -> Tensor:
         """Features (N, C, S, S) of RoIs (N, 5) = (image, x1, y1, x2, y2) in pixels."""
-        with torch.autocast(rois.device.type, enabled=False):
+        with float32_products(rois):
             return super().forward(tuple(feat.float() for feat in feats), rois.float(), *args)
 
 

@@ -120,7 +120,7 @@ class KeypointRoIHead(StandardRoIHead):
         )
         corner, far = proposals[:, None, 1:3], proposals[:, None, 3:]
         inside = ((keypoints >= corner) & (keypoints <= far)).all(-1)
-        useful = (inside & (visible > 0)).any(1)
+        useful = (inside & (visible > 0)).any(1).nonzero()[:, 0]
         rois = torch.cat((proposals[:, :1], enlarge(proposals[:, 1:], self.roi_scale)), 1)
         return rois[useful], keypoints[useful], visible[useful]
 
