@@ -26,9 +26,17 @@ HALF = (torch.float16, torch.bfloat16)
 
 
 class Answers(TorchDispatchMode):
-    """Answers what only values tell."""
+    """Answers what only values tell, and counts the copies for which host and GPU wait."""
+
+    def __init__(self):
+        super().__init__()
+        self.copies = 0
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        options = kwargs or {}
+        if str(function) == 'aten._to_copy.default' and not options.get('non_blocking'):
+            target = options.get('device', args[0].device)
+            self.copies += torch.device(target).type != args[0].device.type
         match str(function).rpartition('.')[0]:
             case 'aten.nonzero':
                 return args[0].new_zeros(FOUND, args[0].ndim, dtype=torch.long)
@@ -48,8 +56,8 @@ def fake_cuda(dtype):
     torch.set_autocast_enabled('cuda', True)
     torch.set_autocast_dtype('cuda', dtype)
     try:
-        with FakeTensorMode(), torch.device('cuda'), Answers():
-            yield
+        with FakeTensorMode(), Answers() as mode:
+            yield mode
     finally:
         torch.set_autocast_enabled('cuda', before[0])
         torch.set_autocast_dtype('cuda', before[1])
@@ -59,21 +67,25 @@ def fake_cuda(dtype):
 @pytest.mark.parametrize('dtype', HALF)
 @pytest.mark.parametrize('options', [{}, naive_options()], ids=['kpalign', 'naive'])
 def test_losses_and_keypoints_are_float32_on_the_gpu(dtype, options):
-    with fake_cuda(dtype):
-        head = build_head(loss_vis=VISIBILITY, loss_bbox=GIOU, **options)
-        heatmap_head = KeypointHeatmapHead(17, in_channels=32, feat_channels=32)
-        feats = random_feats(2)
-        samples = [sample_of(people((20, 30, 110, 200))).to('cuda') for _ in range(2)]
+    with fake_cuda(dtype) as mode:
+        with torch.device('cuda'):
+            head = build_head(loss_vis=VISIBILITY, loss_bbox=GIOU, **options)
+            heatmap_head = KeypointHeatmapHead(17, in_channels=32, feat_channels=32)
+            feats = random_feats(2)
+            samples = [sample_of(people((20, 30, 110, 200))) for _ in range(2)]
         assert head(feats)['cls_scores'][0].dtype == dtype
+        mode.copies = 0
         losses = head.loss(feats, samples) | heatmap_head.loss(feats[0], samples)
+        assert mode.copies == 1  # in mmdet's GIoU loss
         found = head.predict(feats, samples, rescale=True)
+        assert mode.copies == 2  # the people
     assert {(loss.dtype, loss.device.type) for loss in losses.values()} == {(torch.float32, 'cuda')}
     assert len(losses) == 6 and len(found) == 2
     for values in found[0].values():
-        assert values.device.type == 'cuda' and values.dtype in (torch.float32, torch.int64)
+        assert values.device.type == 'cpu' and values.dtype in (torch.float32, torch.int64)
         assert len(values) == FOUND // 2
 
 
 def test_what_does_not_go_together_is_refused():
     with fake_cuda(HALF[0]), pytest.raises(RuntimeError, match='device'):
-        torch.ones(2, device='cpu') * torch.ones(2)
+        torch.ones(2, device='cuda') * torch.ones(2)

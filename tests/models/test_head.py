@@ -131,6 +131,18 @@ def test_several_classes_are_suppressed_apart():
     assert set(found.labels.tolist()) == {0, 1, 2}
 
 
+def test_towers_that_are_computed_again_give_the_same_gradients():
+    feats, samples = random_feats(), [sample_of(labels) for labels in BATCHES['people']]
+    gradients = []
+    for with_cp in (False, True):
+        torch.manual_seed(0)
+        head = build_head(with_cp=with_cp)
+        sum(head.loss(feats, samples).values()).backward()
+        gradients.append({name: p.grad for name, p in head.named_parameters()})
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], gradient)
+
+
 def test_losses_are_float32_under_amp():
     head = build_head(loss_vis=VISIBILITY, loss_bbox=GIOU)
     heatmap_head = KeypointHeatmapHead(17, in_channels=32, feat_channels=32)

@@ -5,6 +5,7 @@ max_epochs = 100
 train_cfg = dict(max_epochs=max_epochs, val_interval=5)
 
 optim_wrapper = dict(
+    constructor='MergedOptimWrapperConstructor',
     optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=1e-4),
     paramwise_cfg=dict(norm_decay_mult=0.))
 param_scheduler = [

@@ -8,6 +8,7 @@ train_cfg = dict(
     max_iters=max_iters,
     val_interval=10000)
 optim_wrapper = dict(
+    constructor='MergedOptimWrapperConstructor',
     optimizer=dict(type='SGD', lr=0.02, momentum=0.9, weight_decay=1e-4),
     paramwise_cfg=dict(norm_decay_mult=0.))
 param_scheduler = [

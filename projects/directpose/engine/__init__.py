@@ -4,6 +4,7 @@ from .bad_case_hook import BadCaseHook
 from .checkpoint_hook import WholeCheckpointHook
 from .inference_hooks import OptimizeForInferenceHook, PoseTTAHook
 from .loss_hook import FiniteLossHook
+from .optim_constructor import MergedOptimWrapperConstructor
 from .optim_wrapper import BFloat16OptimWrapper
 from .runner import ConsoleRunner
 from .seed_hook import EpochSeedHook
@@ -16,6 +17,7 @@ __all__ = [
     'ConsoleRunner',
     'EpochSeedHook',
     'FiniteLossHook',
+    'MergedOptimWrapperConstructor',
     'OptimizeForInferenceHook',
     'PoseTTAHook',
     'WholeCheckpointHook',

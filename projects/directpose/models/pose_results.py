@@ -1,7 +1,20 @@
 """Format and coordinates of predictions."""
 
+import torch
 from mmengine.structures import InstanceData
 from torch import Tensor
+
+
+def to_host(*values: Tensor) -> tuple[Tensor, ...]:
+    """The values (N, ...) in the memory of the host, by one copy, for which a GPU waits once."""
+    if values[0].device.type == 'cpu':
+        return values
+    rows = [value.reshape(len(value), -1) for value in values]
+    table = torch.cat([part.double() for part in rows], 1).cpu()  # holds every integer and float32
+    parts = table.split([part.shape[1] for part in rows], 1)
+    return tuple(
+        part.reshape(value.shape).to(value.dtype) for part, value in zip(parts, values, strict=True)
+    )
 
 
 def pose_instances(

@@ -10,6 +10,8 @@ WARNINGS = (
     'pkg_resources is deprecated',
     'torch.meshgrid: in an upcoming release',
     'The metainfo config file',
+    # configs set it for a GPU; without one it does nothing
+    "'pin_memory' argument is set as true but no accelerator",
     'faster_coco_eval is not installed',  # of the fork's mmdet, for a metric of its own
 )
 # What goes to the log file only.

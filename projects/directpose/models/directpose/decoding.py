@@ -71,8 +71,8 @@ def select_candidates(
 
 def clip_boxes(bboxes: Tensor, img_sizes: Tensor) -> Tensor:
     """Boxes (N, 4) xyxy, clipped to images of sizes (N, 2) = (h, w)."""
-    limits = img_sizes.to(bboxes.dtype)[:, [1, 0, 1, 0]]
-    return bboxes.clamp(min=0).minimum(limits)
+    limits = img_sizes.to(bboxes.dtype).flip(1)
+    return bboxes.clamp(min=0).minimum(torch.cat((limits, limits), 1))
 
 
 def suppress(

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ...utils.errors import InputError
 from ..losses import reduce_avg_factor
-from ..pose_results import pose_instances, to_original_pixels
+from ..pose_results import pose_instances, to_host, to_original_pixels
 from .assigner import assign_points
 from .coder import decode_boxes, decode_keypoints, enclosing_boxes
 from .decoding import Detections, clip_boxes, select_candidates, suppress
@@ -49,6 +49,7 @@ class DirectPoseHead(BaseDenseHead):
             pixels, for each level.
         center_radius: half side of the positive square around a box centre, in strides.
         centerness_on_kpt: predict the centerness from the keypoint tower, not the cls tower.
+        with_cp: compute the towers again for the gradients, which saves memory and costs time.
         loss_cls, loss_centerness, loss_kpt: configs of the losses; ``loss_kpt`` is an L1 or
             smooth-L1 loss on offsets in strides.
         loss_vis: config of the loss of the visibility branch (optional).
@@ -80,6 +81,7 @@ class DirectPoseHead(BaseDenseHead):
         ),
         center_radius: float = 1.5,
         centerness_on_kpt: bool = False,
+        with_cp: bool = False,
         loss_cls: dict = dict(type='mmdet.SigmoidFocalLoss'),  # noqa: B006
         loss_centerness: dict = dict(type='mmdet.CrossEntropyLoss', use_sigmoid=True),  # noqa: B006
         loss_kpt: dict = dict(type='mmdet.SmoothL1Loss', beta=1 / 9),  # noqa: B006
@@ -113,7 +115,7 @@ class DirectPoseHead(BaseDenseHead):
             dict(num_keypoints=num_keypoints, with_visibility=self.with_vis) | kpt_predictor
         )
         kpt_channels = self.kpt_predictor.in_channels
-        towers = dict(stacked_convs=stacked_convs)
+        towers: dict = dict(stacked_convs=stacked_convs, with_cp=with_cp)
         self.cls_tower = Tower(in_channels, feat_channels, num_norm_groups, **towers)
         self.kpt_tower = Tower(
             in_channels,
@@ -190,7 +192,7 @@ class DirectPoseHead(BaseDenseHead):
 
         ignored = torch.stack([ignored_locations(priors, labels) for labels in batch_labels])
         cls_weights = ((matched >= 0) | ~ignored).to(cls_scores.dtype)
-        num_pos = reduce_avg_factor(cls_scores.new_tensor(len(batch_inds)))
+        num_pos = reduce_avg_factor(cls_scores.new_full((), len(batch_inds)))
         centernesses = flatten_levels(outs['centernesses']).float()[batch_inds, point_inds, 0]
         losses = dict(
             loss_cls=self.loss_cls(
@@ -274,12 +276,12 @@ class DirectPoseHead(BaseDenseHead):
 
         Returns:
             For each image at most ``max_per_img`` people by falling score, as
-            :func:`pose_instances` gives them.
+            :func:`pose_instances` gives them, on the CPU.
         """
         img_sizes = torch.tensor([meta['img_shape'][:2] for meta in batch_img_metas])
-        img_sizes = img_sizes.to(self.strides.device)
-        people = self.decode(outs, img_sizes)
-        people = self.suppress(people, img_sizes)
+        img_sizes = img_sizes.to(self.strides.device, non_blocking=True)
+        people = self.suppress(self.decode(outs, img_sizes), img_sizes)
+        people = Detections(*to_host(*people))
         by_image = people.batch_inds.argsort(stable=True)
         images = torch.arange(len(batch_img_metas), device=by_image.device)
         counts = (people.batch_inds[:, None] == images).sum(0).tolist()

@@ -4,6 +4,7 @@ Legend of dimensions:
     B images, P locations of all levels, G people of an image, K keypoints, N positives.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -51,8 +52,9 @@ def positive_targets(
         0 or 1, ``points`` (N, 2) and ``strides`` (N,) of the locations, ``offsets`` (N, K, 2) in
         strides, ``centernesses`` (N,).
     """
-    counts = [len(labels) for labels in batch_labels]
-    first = matched.new_tensor([sum(counts[:b]) for b in range(len(counts))])
+    starts = itertools.accumulate([0, *map(len, batch_labels[:-1])])
+    # Filled on the device: a GPU would wait for a copy from the host.
+    first = torch.stack([matched.new_full((), start) for start in starts])
     people = InstanceData.cat(
         [
             InstanceData(

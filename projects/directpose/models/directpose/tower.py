@@ -24,6 +24,7 @@ class Tower(nn.Sequential):
         num_norm_groups: groups of the normalisation.
         conv_groups: groups of all convolutions but the first, which is dense.
         stacked_convs: number of convolutions.
+        with_cp: keep nothing but the input for the gradients, and compute the rest again.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Tower(nn.Sequential):
         num_norm_groups: int,
         conv_groups: int = 1,
         stacked_convs: int = 4,
+        with_cp: bool = False,
     ) -> None:
         super().__init__(
             *(
@@ -48,16 +50,20 @@ class Tower(nn.Sequential):
                 for i in range(stacked_convs)
             )
         )
+        self.with_cp = with_cp
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) -> (B, C, H, W).
 
-        For the gradients only what the convolutions give is kept: normalisation and ReLU, which
-        cost little, are computed again. That halves the memory of the tower.
+        For the gradients only what the convolutions give is kept, or with ``with_cp`` not even
+        that: normalisation and ReLU, which cost little, are computed again. That halves the memory
+        of the tower. A compiler decides by itself what it keeps.
         """
-        if not (torch.is_grad_enabled() and self.training):
+        if not (torch.is_grad_enabled() and self.training) or torch.compiler.is_compiling():
             return super().forward(x)
-        return checkpoint(super().forward, x, use_reentrant=False, context_fn=keep_convolutions)
+        kept = {} if self.with_cp else dict(context_fn=keep_convolutions)
+        # Nothing in the tower is random.
+        return checkpoint(super().forward, x, use_reentrant=False, preserve_rng_state=False, **kept)
 
 
 class GroupwiseLayers(nn.Module):

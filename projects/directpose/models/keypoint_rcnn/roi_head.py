@@ -10,7 +10,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ...utils.errors import InputError
-from ..pose_results import pose_instances, to_original_pixels
+from ..pose_results import pose_instances, to_host, to_original_pixels
 from .heatmap_coder import decode_heatmaps, enlarge
 
 
@@ -153,19 +153,20 @@ class KeypointRoIHead(StandardRoIHead):
             rescale: return pixels of the original image.
 
         Returns:
-            For each image what :func:`pose_instances` gives.
+            For each image what :func:`pose_instances` gives, on the CPU.
         """
         rois = bbox2roi([enlarge(boxes.bboxes, self.roi_scale) for boxes in results_list])
-        keypoints, _, scores = decode_heatmaps(self.keypoint_forward(x, rois).float(), rois[:, 1:])
+        keypoints, _, keypoint_scores = decode_heatmaps(
+            self.keypoint_forward(x, rois).float(), rois[:, 1:]
+        )
+        bboxes, scores, labels = (
+            torch.cat([boxes[name] for boxes in results_list])
+            for name in ('bboxes', 'scores', 'labels')
+        )
         counts = [len(boxes) for boxes in results_list]
+        people = to_host(bboxes, scores, labels, keypoints, keypoint_scores)
         results = []
-        for boxes, meta, points, point_scores in zip(
-            results_list,
-            batch_img_metas,
-            keypoints.split(counts),
-            scores.split(counts),
-            strict=True,
-        ):
-            people = pose_instances(boxes.bboxes, boxes.scores, boxes.labels, points, point_scores)
-            results.append(to_original_pixels(people, meta) if rescale else people)
+        for *values, meta in zip(*(v.split(counts) for v in people), batch_img_metas, strict=True):
+            found = pose_instances(*values)
+            results.append(to_original_pixels(found, meta) if rescale else found)
         return results
