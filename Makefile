@@ -15,7 +15,7 @@ ABLATION := -naive -ungrouped-shared -shared-features -same-level -no-heatmap
 CONFIGS  ?= $(ABLATION:%=configs/directpose/directpose_tiny%_1xb4-4e_synthetic-coco-256x320.py) \
 	configs/directpose/directpose_tiny_1xb4-4e_synthetic-coco-256x320.py
 
-.PHONY: help env test full-size lint demo ablation reliability test-forks docs clean
+.PHONY: help env test full-size lint demo ablation reliability gpu-bench test-forks docs clean
 
 help:
 	@echo "make demo   train, test and draw a small DirectPose on synthetic people (about 15 min)"
@@ -25,6 +25,7 @@ help:
 	@echo "make test   lint and run the test suite"
 	@echo "make full-size   every config on every path at its own width, and all exports (an hour)"
 	@echo "make test-forks   the tests of make test with the community forks of OpenMMLab"
+	@echo "make gpu-bench   every benchmark on a GPU, as a table (about an hour)"
 	@echo "make lint   ruff, codespell, mypy"
 	@echo "make docs   build the documentation into work_dirs/site"
 	@echo "make env    only build $(VENV)"
@@ -47,6 +48,9 @@ test: lint
 # make test does the same with an eighth of the channels, and exports the paper's model only.
 full-size: env
 	@DIRECTPOSE_FULL_WIDTH=1 $(BIN)/python -m pytest -m full_size tests/full_size
+
+gpu-bench: env
+	@bash tools/dev/gpu_bench.sh
 
 docs: .venv-docs/.complete
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict

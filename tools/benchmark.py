@@ -25,6 +25,7 @@ import mmengine
 import torch
 from directpose.apis.inference import default_device
 from directpose.benchmark.cases import (
+    FORMS,
     Case,
     build,
     make_input,
@@ -48,12 +49,19 @@ def parse_args(argv=None):
     parser.add_argument(
         '--forms',
         nargs='+',
-        choices=('optimized', 'plain', 'onnx'),
+        choices=FORMS,
         default=['optimized'],
-        help='with fused batch normalisation and channels last, as they are, or by onnxruntime',
+        help='the fast form, as they are, the fast form in half precision, or exported and run by '
+        'onnxruntime or OpenVINO (%(choices)s)',
     )
     parser.add_argument('--device', default=default_device(), help='for example cpu or cuda:0')
-    parser.add_argument('--amp', action='store_true', help='bfloat16 on a CPU, float16 on a GPU')
+    parser.add_argument(
+        '--amp',
+        nargs='?',
+        const='default',
+        choices=('default', 'float16', 'bfloat16'),
+        help='under autocast; by default bfloat16 on a CPU, float16 on a GPU',
+    )
     parser.add_argument('--compile', action='store_true', help='torch.compile every model')
     parser.add_argument('--batch', type=positive, nargs='+', default=[1], help='images at once')
     parser.add_argument(
@@ -76,7 +84,7 @@ def parse_args(argv=None):
     return parser.parse_args(argv)
 
 
-def header(args: argparse.Namespace) -> dict:
+def header(args: argparse.Namespace, precision: str) -> dict:
     """What the numbers depend on."""
     processor = platform.processor() or platform.machine()
     with contextlib.suppress(OSError), open('/proc/cpuinfo', encoding='utf-8') as file:
@@ -93,7 +101,7 @@ def header(args: argparse.Namespace) -> dict:
         mmengine=mmengine.__version__,
         commit=commit.stdout.strip() or None,
         date=datetime.date.today().isoformat(),
-        precision='AMP' if args.amp else 'float32',
+        precision=precision,
         compiled=args.compile,
         weights=f'{args.checkpoint}; others random' if args.checkpoint else 'random',
         runs=args.runs,
@@ -159,7 +167,7 @@ def make_cases(args: argparse.Namespace, device: Device) -> Iterator[Case]:
             people = number if args.train else None
             data = make_input(entry, size, batch, people)
             shape = 'x'.join(map(str, data['inputs'].shape[-2:]))
-            with device.precision():
+            with device.precision(entry.half):
                 found = (0, 0.0) if args.train else find_threshold(entry.model, data, number)
             yield Case(entry, data, shape, batch, *found, people)
 
@@ -171,7 +179,7 @@ def main(argv=None):
         ensure_writable_dir(os.path.dirname(os.path.abspath(args.out)), '--out')
     device = Device(args.device, args.amp)
     rows = measure(list(make_cases(args, device)), device, args.train, args.runs, args.warmup)
-    facts = header(args)
+    facts = header(args, f'AMP ({device.half})' if device.amp else 'float32')
     print(', '.join(f'{name} {value}' for name, value in facts.items()), end='\n\n')
     print(table(rows, args.train))
     if args.out:

@@ -60,6 +60,9 @@ def parse_args(argv=None):
         '--kpt-thr', type=float, help="least score of a keypoint that is drawn (the config's)"
     )
     parser.add_argument('--device', default=default_device(), help='for example cpu or cuda:0')
+    parser.add_argument(
+        '--amp', action='store_true', help='half precision: bfloat16 on a CPU, float16 on a GPU'
+    )
     parser.add_argument('--max-frames', type=positive, help='of each video or camera')
     parser.add_argument('--show', action='store_true', help='show videos in a window; q ends')
     parser.add_argument(
@@ -155,7 +158,7 @@ def main(argv=None):
     ensure_writable_dir(args.out, '--out')
     if args.show:
         check_windows()
-    model = load_model(args.config, args.checkpoint, args.device, args.cfg_options)
+    model = load_model(args.config, args.checkpoint, args.device, args.cfg_options, args.amp)
     if args.kpt_thr is None:
         args.kpt_thr = keypoint_threshold(model.cfg)
 

@@ -65,6 +65,9 @@ def parse_args(argv=None):
     parser.add_argument('--score-thr', type=float, default=0.1, help='least score of a person')
     parser.add_argument('--device', default=default_device(), help='for example cpu or cuda:0')
     parser.add_argument(
+        '--amp', action='store_true', help='half precision: bfloat16 on a CPU, float16 on a GPU'
+    )
+    parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='key=value of the config'
     )
     return parser.parse_args(argv)
@@ -170,6 +173,7 @@ def describe_job(args: argparse.Namespace, config: str, images: list[str]) -> di
         part=args.part,
         batch=args.batch,
         score_thr=args.score_thr,
+        amp=args.amp,
     )
 
 
@@ -221,7 +225,7 @@ def main(argv=None):
     ensure_writable_dir(str(folder), '--out')
     parts = [images[i : i + args.part] for i in range(0, len(images), args.part)]
     names = [folder / f'part-{number:06d}.jsonl' for number in range(len(parts))]
-    model = load_model(args.config, args.checkpoint, args.device, args.cfg_options)
+    model = load_model(args.config, args.checkpoint, args.device, args.cfg_options, args.amp)
     job = describe_job(args, model.cfg.pretty_text, images)
     check_same_job(job, folder)
     write_json(job, folder / 'job.json')

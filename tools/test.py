@@ -1,7 +1,7 @@
-"""Test a checkpoint; the arguments are those of mmpose's tools/test.py, and --submit.
+"""Test a checkpoint; the arguments are those of mmpose's tools/test.py, --amp and --submit.
 
 python tools/test.py CONFIG CHECKPOINT [--work-dir DIR] [--out FILE] [--show-dir DIR]
-                     [--submit NAME] [--cfg-options …]
+                     [--amp] [--submit NAME] [--cfg-options …]
 """
 
 import argparse
@@ -9,7 +9,9 @@ import os.path as osp
 import re
 import sys
 
+import torch
 from directpose.datasets.metainfo import parse_metainfo
+from directpose.deploy.fast_form import check_bfloat16
 from directpose.engine.dist import run_on_rank0, start_processes, unwrap_model
 from directpose.engine.runner import ConsoleRunner
 from directpose.engine.validation_hook import without_check_hook
@@ -33,8 +35,11 @@ COCO = dict(from_file='configs/_base_/datasets/coco.py')
 
 
 def parse_own_args() -> argparse.Namespace:
-    """Our argument, taken out of the command line; the others are left to mmpose's tool."""
+    """Our arguments, taken out of the command line; the others are left to mmpose's tool."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument(
+        '--amp', action='store_true', help='half precision: bfloat16 on a CPU, float16 on a GPU'
+    )
     parser.add_argument(
         '--submit',
         metavar='NAME',
@@ -70,7 +75,8 @@ def check_submission(cfg: Config, name: str) -> None:
 
 @exit_on_input_error
 def main():
-    submit = parse_own_args().submit
+    own = parse_own_args()
+    submit = own.submit
     tool = load_mmpose_tool('test')
     args = tool.parse_args()
     if args.out and not args.out.endswith('.json'):
@@ -86,6 +92,10 @@ def main():
         run_on_rank0(check_submission, cfg, submit)
         cfg.test_evaluator = dict(type='CocoSubmission', name=submit, out_dir=cfg.work_dir)
     cfg.custom_hooks = without_check_hook(cfg.get('custom_hooks', []))
+    if own.amp:
+        if not torch.cuda.is_available():
+            check_bfloat16()
+        cfg.test_cfg.fp16 = True  # mmengine's name for what its autocast does on any device
     # The checkpoint brings all weights; those of the backbone's training are not needed.
     cfg.model.backbone.init_cfg = None
     runner = ConsoleRunner.from_cfg(cfg)

@@ -1,5 +1,9 @@
 """The fast form of a detector gives the same detections."""
 
+import copy
+from unittest import mock
+
+import numpy as np
 import pytest
 import torch
 from directpose.deploy.fast_form import optimize_for_inference, separate_groups
@@ -7,6 +11,7 @@ from directpose.engine import OptimizeForInferenceHook
 from directpose.models import DirectPoseHead
 from directpose.models.directpose.sparse_maps import flatten_levels
 from directpose.models.directpose.tower import GroupwiseLayers, Tower
+from directpose.utils.errors import InputError
 from helpers.builders import build_head, people, sample_of
 from mmengine.config import Config
 from mmpose.registry import MODELS
@@ -58,6 +63,34 @@ def test_same_detections(root, name):
         assert len(before) == len(after) == 100
         torch.testing.assert_close(after.bbox_scores, before.bbox_scores, atol=1e-5, rtol=0)
         torch.testing.assert_close(after.keypoints, before.keypoints, atol=1e-3, rtol=0)
+
+
+@torch.no_grad()
+def test_half_precision(root):
+    """Weights of coordinates stay as they are, all results are float32."""
+    model = random_model(root, CONFIGS[0])
+    images, samples = torch.randn(1, 3, 96, 160), [sample_of(people(), img_shape=(96, 160))]
+    exact = model(images, samples, mode='predict')[0].pred_instances
+    before = copy.deepcopy(model.bbox_head.kpt_predictor).state_dict()
+    with mock.patch('torch.cpu.get_capabilities', return_value=dict(avx512_bf16=True)):
+        optimize_for_inference(model, amp=True)
+    predictor = model.bbox_head.kpt_predictor
+    for name in ('locator.weight', 'predictors.0.weight'):
+        assert torch.equal(predictor.get_parameter(name), before[name])
+    assert model.backbone.conv1.weight.dtype == torch.bfloat16
+    assert model.bbox_head.kpt_tower.groups[0][0].conv.weight.dtype == torch.bfloat16
+    found = model(images, samples, mode='predict')[0].pred_instances
+    assert found.keypoints.dtype == found.bbox_scores.dtype == np.float32
+    np.testing.assert_allclose(found.bbox_scores[:20], exact.bbox_scores[:20], atol=0.02)
+
+
+def test_a_processor_without_half_precision(root):
+    model = random_model(root, CONFIGS[0])
+    with (
+        mock.patch('torch.cpu.get_capabilities', return_value=dict(avx2=True, amx_bf16=False)),
+        pytest.raises(InputError, match='leave --amp out'),
+    ):
+        optimize_for_inference(model, amp=True)
 
 
 def test_the_hook_optimizes_what_is_tested(root):

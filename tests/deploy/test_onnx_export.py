@@ -108,6 +108,43 @@ def test_no_images(exported):
     assert OnnxDetector(str(exported))([]) == []
 
 
+def test_8_bit_integers(branches, exported, synthetic_set, tmp_path):
+    path, images = tmp_path / 'int8.onnx', synthetic_set / 'images'
+    done = call('export_onnx', *branches, path, '--int8', images)
+    assert done.returncode == 0, done.stderr
+    assert 'WARNING' not in done.stderr and path.stat().st_size < exported.stat().st_size / 2
+    image = cv2.imread(str(next(images.iterdir())))
+    exact, people = (OnnxDetector(str(file))([image])[0] for file in (exported, path))
+    assert len(people['scores']) > 20
+    # of these random weights, which were not trained to bear anything
+    np.testing.assert_allclose(people['scores'][:10], exact['scores'][:10], atol=0.05)
+    kinds = {node.op_type for node in onnx.load(path).graph.node}
+    assert {'QuantizeLinear', 'DequantizeLinear'} <= kinds
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (['--int8', 'nowhere'], '--int8 nowhere holds no images'),
+        (['--int8', 'nowhere', '--no-nms'], 'leave --no-nms out'),
+    ],
+)
+def test_what_cannot_be_calibrated(branches, tmp_path, arguments, words):
+    done = call('export_onnx', *branches, tmp_path / 'int8.onnx', *arguments)
+    assert done.returncode == 1 and words in done.stderr, done.stderr
+
+
+def test_openvino(exported, synthetic_set):
+    pytest.importorskip('openvino', reason='OpenVINO is not installed')
+    image = cv2.imread(str(next((synthetic_set / 'images').iterdir())))
+    expected, found = (
+        OnnxDetector(str(exported), engine=engine)([image])[0]
+        for engine in ('onnxruntime', 'openvino')
+    )
+    np.testing.assert_allclose(found['scores'], expected['scores'], atol=1e-4)
+    np.testing.assert_allclose(found['keypoints'], expected['keypoints'], atol=1e-2)
+
+
 def test_without_torch(exported, synthetic_set, tmp_path):
     """What runs the model is one file that can be copied, as the README says."""
     script = f"""

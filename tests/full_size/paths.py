@@ -66,11 +66,11 @@ class EveryPath:
 
 
 @torch.no_grad()
-def largest_difference(model, session, height, width):
-    """Of the keypoints of PyTorch and onnxruntime, in an image of noise, in pixels."""
+def largest_difference(model, run, height, width):
+    """Of the keypoints of PyTorch and an exported model, in an image of noise, in pixels."""
     images = torch.rand(1, 3, height, width) * 255
     sizes = torch.tensor([[height, width - 3]])
     expected = [output.numpy() for output in model(images, sizes)]
-    found = session.run(None, dict(images=images.numpy(), sizes=sizes.numpy()))
+    found = run(dict(images=images.numpy(), sizes=sizes.numpy()))
     assert len(expected[0]) == len(found[0]) > 5
     return max(np.abs(a - b).max() for a, b in zip(expected, found, strict=True))

@@ -65,7 +65,7 @@ def test_export(random_model, tmp_path):
     detector = OnnxDetector(file)
     exact = ExportableDirectPose(load_trained(Config.fromfile(config), checkpoint, 'cpu'))
     for height, width in ((128, 96), (256, 320), (512, 768)):
-        assert largest_difference(exact, detector.session, height, width) < 1e-3
+        assert largest_difference(exact, detector.run, height, width) < 1e-3
 
     image = read_image(str(tmp_path / 'data/images/000001.jpg'))
     expected = detect(load_model(config, checkpoint, 'cpu'), image, 0).pred_instances

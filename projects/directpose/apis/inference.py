@@ -69,16 +69,25 @@ def find_inputs(inputs: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(paths))
 
 
-def load_model(config: str, checkpoint: str, device: str, options: dict | None = None) -> nn.Module:
+def load_model(
+    config: str, checkpoint: str, device: str, options: dict | None = None, amp: bool = False
+) -> nn.Module:
     """A fast model for :func:`detect`, its weights checked against the config.
 
+    Args:
+        config, checkpoint: files.
+        device: for example ``cpu`` or ``cuda:0``.
+        options: keys of the config with dots, and new values.
+        amp: half precision, see :func:`optimize_for_inference`.
+
     Raises:
-        InputError: the checkpoint is of another model or skeleton.
+        InputError: the checkpoint is of another model or skeleton, or the device has no half
+            precision.
     """
     cfg = read_config(config)
     merge_options(cfg, options)
     model = load_trained(cfg, checkpoint, device)
-    optimize_for_inference(model)
+    optimize_for_inference(model, amp)
     return with_augmentation(model) if cfg.get('tta_model') else model
 
 

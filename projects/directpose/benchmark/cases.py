@@ -1,5 +1,6 @@
 """Models and inputs of a benchmark."""
 
+import importlib.util
 import os
 import re
 import tempfile
@@ -23,8 +24,10 @@ from ..utils.config import config_error_context
 from ..utils.errors import InputError
 from ..weights.checkpoint import check_checkpoint, read_checkpoint
 from .detectors import detector_of
-from .onnx_form import OnnxForm
+from .onnx_form import ONNX_FORMS, OnnxForm
 
+# How a model makes its predictions
+FORMS = ('optimized', 'plain', 'half', *ONNX_FORMS)
 IMAGE_SHAPE = (480, 640)  # of the picture that each model gets through its own pipeline
 
 
@@ -35,11 +38,13 @@ class Entry(NamedTuple):
         label: its name in the table.
         model: ready to run on the device.
         cfg: its config.
+        half: it is in half precision.
     """
 
     label: str
     model: nn.Module
     cfg: Config
+    half: bool = False
 
 
 class Case(NamedTuple):
@@ -101,9 +106,9 @@ def build(
     Args:
         name, checkpoint: config and weights.
         device: where to put it.
-        form: ``'train'``, or for predictions ``'plain'``, ``'optimized'`` or ``'onnx'``.
+        form: ``'train'``, or for predictions one of ``FORMS``.
         size: of an input on which batch normalisation of random weights is calibrated.
-        compiled: by ``torch.compile``; not what onnxruntime runs.
+        compiled: by ``torch.compile``; not what is exported.
 
     Raises:
         InputError: it is no detector, or not to be exported.
@@ -127,26 +132,30 @@ def build(
     entry = Entry(name, model, cfg)
     if form != 'train' and not checkpoint:
         calibrate_batch_norm(model, make_input(entry, size, 1))
-    if form == 'onnx':
-        return Entry(f'{name} (onnxruntime)', onnx_form(model, name, device), cfg)
-    if form == 'plain':
-        entry = entry._replace(label=f'{name} (plain)')
-    elif form == 'optimized':
-        optimize_for_inference(model)
+    if form not in ('train', 'optimized'):
+        entry = entry._replace(label=f'{name} ({form})')
+    if form in ONNX_FORMS:
+        return entry._replace(model=exported_form(model, form, name, device))
+    if form in ('optimized', 'half'):
+        entry = entry._replace(half=form == 'half')
+        optimize_for_inference(model, entry.half)
     return entry._replace(model=torch.compile(model)) if compiled else entry
 
 
-def onnx_form(model: nn.Module, name: str, device: str) -> OnnxForm:
-    """The model as onnxruntime runs it.
+def exported_form(model: nn.Module, form: str, name: str, device: str) -> OnnxForm:
+    """The model as onnxruntime or OpenVINO runs it.
 
     Raises:
-        InputError: it is no DirectPose, or not on the CPU.
+        InputError: it is no DirectPose, it is not on the CPU, or the engine is not installed.
     """
     if not isinstance(model, DirectPose) or device != 'cpu':
         raise InputError(
-            f'--forms onnx runs a DirectPose with --device cpu, not {name} on {device}'
+            f'--forms {form} runs a DirectPose with --device cpu, not {name} on {device}'
         )
-    return OnnxForm(model)
+    engine = ONNX_FORMS[form][0]
+    if importlib.util.find_spec(engine) is None:
+        raise InputError(f'--forms {form} needs a package: pip install {engine}')
+    return OnnxForm(model, form)
 
 
 def shorten(labels: list[str]) -> list[str]:

@@ -19,19 +19,31 @@ from .onnx_form import OnnxForm
 
 
 class Device:
-    """Where the models run, in which precision, and what time it is there."""
+    """Where the models run, in which precision, and what time it is there.
 
-    def __init__(self, name: str, amp: bool) -> None:
+    Args:
+        name: for example ``cpu`` or ``cuda:0``.
+        amp: half precision, ``'float16'``, ``'bfloat16'`` or what is usual on the device,
+            ``'default'``; None for float32.
+    """
+
+    def __init__(self, name: str, amp: str | None) -> None:
         self.name = name
-        self.amp = amp
+        self.amp = amp is not None
         self.on_gpu = name.startswith('cuda')
+        usual = 'float16' if self.on_gpu else 'bfloat16'
+        self.half = amp if amp in ('float16', 'bfloat16') else usual
         if self.on_gpu:
             torch.cuda.set_device(name)
 
-    def precision(self) -> torch.autocast:
-        """Context of a forward pass; a new one each time casts the weights anew, as in use."""
-        dtype = torch.float16 if self.on_gpu else torch.bfloat16
-        return torch.autocast(self.name.split(':')[0], dtype, enabled=self.amp)
+    def precision(self, half: bool = False) -> torch.autocast:
+        """Context of a forward pass; a new one each time casts the weights anew, as in use.
+
+        Args:
+            half: of a model whose weights are in half precision.
+        """
+        dtype = getattr(torch, self.half)
+        return torch.autocast(self.name.split(':')[0], dtype, enabled=self.amp or half)
 
     def now(self):
         """A point of time; on a GPU it is taken where the work is done."""

@@ -1,10 +1,10 @@
-"""Running an exported model; needs only onnxruntime, OpenCV and numpy."""
+"""Running an exported model; needs only onnxruntime or OpenVINO, OpenCV and numpy."""
 
 import json
+from collections.abc import Callable
 
 import cv2
 import numpy as np
-import onnxruntime
 
 
 class OnnxDetector:
@@ -12,18 +12,17 @@ class OnnxDetector:
 
     Args:
         path: of the file.
+        engine: ``'onnxruntime'`` or ``'openvino'``, which is installed.
         options: keyword arguments of :class:`onnxruntime.InferenceSession`, for example
-            ``providers``.
+            ``providers``; or OpenVINO's properties of a CPU, for example
+            ``INFERENCE_PRECISION_HINT='bf16'``.
 
     Raises:
         ValueError: it was written without NMS, or by something else.
     """
 
-    def __init__(self, path: str, **options) -> None:
-        self.session = onnxruntime.InferenceSession(
-            path, **{'providers': ['CPUExecutionProvider'], **options}
-        )
-        facts = self.session.get_modelmeta().custom_metadata_map.get('directpose')
+    def __init__(self, path: str, engine: str = 'onnxruntime', **options) -> None:
+        facts, self.run = ENGINES[engine](path, **options)
         if facts is None:
             raise ValueError(f'{path} was not written by tools/export_onnx.py')
         self.facts = json.loads(facts)
@@ -46,15 +45,8 @@ class OnnxDetector:
         """
         if not images:
             return []
-        scales, resized = zip(*map(self._resize, images), strict=True)
-        sizes = np.array([image.shape[:2] for image in resized], np.int64)
-        height, width = -(-sizes.max(0) // 32) * 32
-        batch = np.empty((len(images), 3, height, width), np.float32)
-        batch[:] = np.float32(self.facts['mean'])[:, None, None]
-        for place, image in zip(batch, resized, strict=True):
-            place[:, : image.shape[0], : image.shape[1]] = image.transpose(2, 0, 1)
-        outputs = self.session.run(None, dict(images=batch, sizes=sizes))
-        image_inds, boxes, scores, labels, keypoints = outputs
+        scales, feeds = self.prepare(images)
+        image_inds, boxes, scores, labels, keypoints = self.run(feeds)
         people = []
         for number, scale in enumerate(scales):
             mine = image_inds == number
@@ -62,6 +54,17 @@ class OnnxDetector:
             found = dict(boxes=boxes[mine] / scale, scores=scores[mine], labels=labels[mine])
             people.append(found | dict(keypoints=points))
         return people
+
+    def prepare(self, images: list[np.ndarray]) -> tuple[list[float], dict[str, np.ndarray]]:
+        """The scale at which the model sees each image, and its inputs."""
+        scales, resized = zip(*map(self._resize, images), strict=True)
+        sizes = np.array([image.shape[:2] for image in resized], np.int64)
+        height, width = -(-sizes.max(0) // 32) * 32
+        batch = np.empty((len(images), 3, height, width), np.float32)
+        batch[:] = np.float32(self.facts['mean'])[:, None, None]
+        for place, image in zip(batch, resized, strict=True):
+            place[:, : image.shape[0], : image.shape[1]] = image.transpose(2, 0, 1)
+        return list(scales), dict(images=batch, sizes=sizes)
 
     def _resize(self, image: np.ndarray) -> tuple[float, np.ndarray]:
         """The scale of the network input, and the image at that scale, as in the training."""
@@ -72,3 +75,29 @@ class OnnxDetector:
         matrix = np.array([[scale, 0, 0], [0, scale, 0]])
         border = cv2.BORDER_REPLICATE
         return scale, cv2.warpAffine(image, matrix, size, borderMode=border)
+
+
+def open_onnxruntime(path: str, **options) -> tuple[str | None, Callable]:
+    """What :class:`OnnxDetector` needs to know of a file, and a function from inputs to outputs."""
+    import onnxruntime
+
+    options = {'providers': ['CPUExecutionProvider'], **options}
+    session = onnxruntime.InferenceSession(path, **options)
+    facts = session.get_modelmeta().custom_metadata_map.get('directpose')
+    return facts, lambda feeds: session.run(None, feeds)
+
+
+def open_openvino(path: str, **options) -> tuple[str | None, Callable]:
+    """The same by OpenVINO, in float32 unless the options say something else."""
+    import openvino
+
+    core = openvino.Core()
+    model = core.read_model(path)
+    facts = ['framework', 'directpose']
+    known = model.get_rt_info(facts).value if model.has_rt_info(facts) else None
+    options = {'INFERENCE_PRECISION_HINT': 'f32', **options}
+    compiled = core.compile_model(model, 'CPU', options)
+    return known, lambda feeds: [np.array(value) for value in compiled(feeds).values()]
+
+
+ENGINES = dict(onnxruntime=open_onnxruntime, openvino=open_openvino)

@@ -92,6 +92,7 @@ class KPAlign(nn.Module):
     """
 
     separate_features = True
+    float32_parts = ('locator', 'predictors')  # whatever the precision of the model
 
     def __init__(
         self,
@@ -266,6 +267,8 @@ class KeypointConv(nn.Module):
         num_keypoints: K.
         with_visibility: predict a visibility logit for each keypoint too.
     """
+
+    float32_parts = ('conv',)
 
     def __init__(
         self,
