@@ -24,7 +24,7 @@ from .coder import decode_boxes, decode_keypoints, enclosing_boxes
 from .decoding import Detections, clip_boxes, select_candidates, suppress
 from .sparse_maps import FeatureTable, Locations, PyramidShape, flatten_levels
 from .targets import ignored_locations, positive_targets
-from .tower import Tower, apply_to_levels
+from .tower import Tower
 
 INF = float('inf')
 
@@ -147,11 +147,11 @@ class DirectPoseHead(BaseDenseHead):
         Returns:
             ``cls_scores`` (B, C, H_l, W_l) and ``centernesses`` (B, 1, H_l, W_l), logits;
             ``kpt_tables``, what the keypoint predictor reads at locations, see its ``dense``; with
-            the box branch also
-            ``bbox_preds`` (B, 4, H_l, W_l), distances to the sides (l, t, r, b) in strides.
+            the box branch also ``bbox_preds`` (B, 4, H_l, W_l), distances to the sides (l, t, r, b)
+            in strides.
         """
-        cls_feats = apply_to_levels(self.cls_tower, feats)
-        kpt_feats = apply_to_levels(self.kpt_tower, feats)
+        cls_feats = [self.cls_tower(x) for x in feats]
+        kpt_feats = [self.kpt_tower(x) for x in feats]
         centerness_feats = kpt_feats if self.centerness_on_kpt else cls_feats
         outs = dict(
             cls_scores=[self.conv_cls(x) for x in cls_feats],
@@ -159,9 +159,7 @@ class DirectPoseHead(BaseDenseHead):
             kpt_tables=self.kpt_predictor.dense(kpt_feats),
         )
         if self.with_bbox:
-            outs['bbox_preds'] = [
-                self.conv_bbox(x).relu() for x in apply_to_levels(self.bbox_tower, feats)
-            ]
+            outs['bbox_preds'] = [self.conv_bbox(self.bbox_tower(x)).relu() for x in feats]
         return outs
 
     # ------------------------------------------------------------------ training

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from ...utils.errors import InputError
 from ..precision import at_least_float32, float32_products
 from .sparse_maps import FeatureTable, Locations, gather_3x3
-from .tower import apply_to_levels
 
 # How many levels finer a group is sampled than predicted, as far as there are finer ones.
 SOURCE_LEVELS = {'same': 0, 'finer': 1, 'finest': 1000}
@@ -156,7 +155,7 @@ class KPAlign(nn.Module):
         Returns:
             The features, which the locator reads, and the sampler's, both of C channels.
         """
-        return FeatureTable.of(feats), FeatureTable.of(apply_to_levels(self.sampler, feats))
+        return FeatureTable.of(feats), FeatureTable.of([self.sampler(x) for x in feats])
 
     def forward(
         self, tables: tuple[FeatureTable, FeatureTable], locations: Locations

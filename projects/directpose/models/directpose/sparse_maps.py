@@ -74,26 +74,7 @@ class PyramidShape(NamedTuple):
 
 def flatten_levels(maps: Sequence[Tensor]) -> Tensor:
     """Maps (B, C, H_l, W_l) -> the table of their cells (B, P, C)."""
-    if isinstance(maps, TableMaps):
-        return maps.table
     return torch.cat([x.permute(0, 2, 3, 1).flatten(1, 2) for x in maps], 1)
-
-
-class TableMaps(list):
-    """Maps (B, C, H_l, W_l) that are views of a table, which need not be copied into one.
-
-    Args:
-        table (B, P, C): of their cells.
-        sizes: (H_l, W_l) of each.
-    """
-
-    def __init__(self, table: Tensor, sizes: Sequence[Sequence[int]]) -> None:
-        self.table = table
-        levels = table.split([height * width for height, width in sizes], 1)
-        super().__init__(
-            level.unflatten(1, tuple(size)).permute(0, 3, 1, 2)
-            for level, size in zip(levels, sizes, strict=True)
-        )
 
 
 class FeatureTable(NamedTuple):

@@ -8,8 +8,6 @@ from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts
 
-from .sparse_maps import TableMaps
-
 # What a Tower keeps for its gradients.
 keep_convolutions = functools.partial(
     create_selective_checkpoint_contexts, [torch.ops.aten.convolution.default]
@@ -85,18 +83,16 @@ class GroupwiseLayers(nn.Module):
             for number in range(num_groups)
         )
 
-    def forward(self, feats: Sequence[Tensor]) -> TableMaps:
-        """Maps (B, C, H_l, W_l) of maps (B, C_in, H_l, W_l)."""
-        sizes, num_groups = [feat.shape[2:] for feat in feats], len(self.groups)
-        table = None
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C_in, H, W) -> (B, C, H, W), whose channels are last in memory."""
+        maps, num_groups = None, len(self.groups)
         for number, layers in enumerate(self.groups):
-            seen = [x.chunk(num_groups, 1)[number] for x in feats] if self.reads_groups else feats
-            parts = [layers(x).permute(0, 2, 3, 1).flatten(1, 2) for x in seen]
-            if table is None:
-                num_points = sum(height * width for height, width in sizes)
-                table = parts[0].new_empty(len(feats[0]), num_points, num_groups, parts[0].shape[2])
-            torch.cat(parts, 1, out=table[:, :, number])
-        return TableMaps(table.flatten(2), sizes)
+            part = layers(x.chunk(num_groups, 1)[number] if self.reads_groups else x)
+            part = part.permute(0, 2, 3, 1)
+            if maps is None:
+                maps = part.new_empty(*part.shape[:3], num_groups, part.shape[3])
+            maps[..., number, :] = part
+        return maps.flatten(3).permute(0, 3, 1, 2)
 
 
 def one_group(layer: ConvModule, number: int, num_groups: int) -> ConvModule:
@@ -113,10 +109,3 @@ def one_group(layer: ConvModule, number: int, num_groups: int) -> ConvModule:
     )
     part.load_state_dict({name: w.chunk(num_groups)[number] for name, w in weights.items()})
     return part.to(conv.weight).eval()
-
-
-def apply_to_levels(layers: nn.Module, feats: Sequence[Tensor]) -> Sequence[Tensor]:
-    """What layers, or :class:`GroupwiseLayers`, give for the maps (B, C_in, H_l, W_l)."""
-    if isinstance(layers, GroupwiseLayers):
-        return layers(feats)
-    return [layers(feat) for feat in feats]
