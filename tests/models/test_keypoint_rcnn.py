@@ -199,6 +199,7 @@ def calm_weights(model):
 @pytest.fixture(scope='module')
 def oracle():
     """torchvision's model, whose published weights go with an epsilon of 0, and ours."""
+    torch.manual_seed(0)  # by chance, two places of a heatmap are equally high
     theirs = keypointrcnn_resnet50_fpn(weights=None, weights_backbone=None).eval()
     calm_weights(theirs)
     for module in theirs.modules():
