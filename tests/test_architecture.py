@@ -9,6 +9,7 @@ LAYERS = (
     ('models', 'evaluation', 'validation'),
     ('deploy',),
     ('apis', 'engine', 'benchmark'),
+    ('cli',),
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 

@@ -1,66 +1,6 @@
-"""Train a model; the arguments are those of mmpose's tools/train.py.
+"""Train a model. The same as ``directpose train``."""
 
-python tools/train.py CONFIG [--work-dir DIR] [--resume [CKPT]] [--amp] [--cfg-options …]
-
---amp is float16 on a GPU and bfloat16 on a CPU.
-"""
-
-import os.path as osp
-from pathlib import Path
-
-import torch
-from directpose.engine.checkpoint_hook import find_last_checkpoint
-from directpose.engine.dist import run_on_rank0, start_processes
-from directpose.engine.runner import ConsoleRunner
-from directpose.engine.validation_hook import without_check_hook
-from directpose.utils.config import build_model, merge_options, read_config
-from directpose.utils.errors import exit_on_input_error
-from directpose.utils.mmpose_tools import load_mmpose_tool
-from directpose.validation.config import check_config
-from directpose.weights.checkpoint import check_checkpoint, read_checkpoint
-from mmengine.config import Config
-from mmengine.registry import RUNNERS
-
-
-def check_start(cfg: Config) -> None:
-    """Check the weights that a training starts with, if it does not start with its own.
-
-    What is no file of this machine is left to mmengine.
-
-    Raises:
-        InputError: they are not plain weights, or what is resumed is of another model or not there.
-    """
-    path = cfg.get('load_from')
-    if cfg.get('resume') and not path:
-        path = find_last_checkpoint(Path(cfg.work_dir))
-    if not path or not osp.isfile(path):
-        return
-    if cfg.get('resume'):
-        check_checkpoint(path, build_model(cfg))
-    else:
-        read_checkpoint(path)
-
-
-@exit_on_input_error
-def main():
-    tool = load_mmpose_tool('train')
-    args = tool.parse_args()
-    cfg = read_config(args.config)
-    # Such a config is in half precision already.
-    args.amp &= cfg.get('optim_wrapper', {}).get('type') != 'BFloat16OptimWrapper'
-    options, args.cfg_options = args.cfg_options, None
-    cfg = tool.merge_args(cfg, args)
-    merge_options(cfg, options)
-    if args.amp and not torch.cuda.is_available():
-        cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
-        del cfg.optim_wrapper.loss_scale
-    start_processes(cfg)
-    run_on_rank0(check_config, cfg, ('train', 'val'))
-    run_on_rank0(check_start, cfg)
-    cfg.custom_hooks = without_check_hook(cfg.get('custom_hooks', []))
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else ConsoleRunner.from_cfg(cfg)
-    runner.train()
-
+from directpose.cli.train import main
 
 if __name__ == '__main__':
     main()

@@ -34,7 +34,10 @@ def python(script, *args, cwd=ROOT):
 
 
 def load_tool(name):
-    """The module of one of our tools."""
+    """The module of one of our tools, or of the command that it stands for."""
+    command = dict(export_onnx='export').get(name, name)
+    if (ROOT / f'projects/directpose/cli/{command}.py').exists():
+        return importlib.import_module(f'directpose.cli.{command}')
     spec = importlib.util.spec_from_file_location(f'tool_{name}', ROOT / f'tools/{name}.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

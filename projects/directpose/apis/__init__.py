@@ -1,6 +1,14 @@
 """Inference with trained models: detection, drawing, videos."""
 
-from .inference import detect, load_model, read_image
+from .inference import detect, init_model, load_model, read_image
 from .visualization import build_visualizer, coco_annotations, draw
 
-__all__ = ['build_visualizer', 'coco_annotations', 'detect', 'draw', 'load_model', 'read_image']
+__all__ = [
+    'build_visualizer',
+    'coco_annotations',
+    'detect',
+    'draw',
+    'init_model',
+    'load_model',
+    'read_image',
+]

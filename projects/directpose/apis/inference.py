@@ -11,16 +11,18 @@ import mmcv
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmpose.apis import inference_bottomup, init_model
+from mmpose.apis import inference_bottomup
+from mmpose.apis import init_model as build_trained
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import nn
 
 from ..deploy.fast_form import optimize_for_inference
-from ..utils.config import build_model, merge_options, read_config
+from ..utils.config import build_model, config_path, merge_options, read_config
 from ..utils.errors import InputError
 from ..utils.images import classify_io_errors, image_problem
 from ..weights.checkpoint import check_checkpoint
+from ..weights.zoo import checkpoint_of, find
 from .video import VIDEO_SUFFIXES, is_camera
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
@@ -91,6 +93,30 @@ def load_model(
     return with_augmentation(model) if cfg.get('tta_model') else model
 
 
+def init_model(
+    name: str,
+    device: str | None = None,
+    amp: bool = False,
+    offline: bool = False,
+    weights: str | None = None,
+) -> nn.Module:
+    """A published model for :func:`detect`, in its fast form; downloaded the first time.
+
+    Args:
+        name: see ``directpose models``.
+        device: for example ``cpu`` or ``cuda:0``; the GPU if there is one.
+        amp: half precision, see :func:`optimize_for_inference`.
+        offline: do not download.
+        weights: a file of its weights, as published or converted, in place of a download.
+
+    Raises:
+        InputError: there is no such model, or its weights cannot be had.
+    """
+    config = config_path(find(name).config)
+    checkpoint = checkpoint_of(name, offline, weights)
+    return load_model(config, checkpoint, device or default_device(), amp=amp)
+
+
 def load_trained(cfg: Config, checkpoint: str, device: str) -> nn.Module:
     """A model with the weights of a checkpoint, which are checked against its config.
 
@@ -100,7 +126,7 @@ def load_trained(cfg: Config, checkpoint: str, device: str) -> nn.Module:
     """
     check_device(device)
     check_checkpoint(checkpoint, build_model(cfg))
-    return init_model(cfg, checkpoint, device=device)
+    return build_trained(cfg, checkpoint, device=device)
 
 
 def check_device(name: str) -> None:

@@ -1,0 +1,35 @@
+"""The command ``directpose``."""
+
+import importlib
+import sys
+
+COMMANDS = dict(
+    demo='find and draw people in images, videos or a camera stream',
+    models='published models by name',
+    train='train a model',
+    test='evaluate a model',
+    infer='find people in many images, sharded and resumable',
+    convert='convert weights of other programs',
+    export='write a model as ONNX',
+    benchmark='time, memory and operations beside other detectors',
+)
+
+
+def usage() -> str:
+    """What the command can do."""
+    lines = [f'  {name:10} {what}' for name, what in COMMANDS.items()]
+    return '\n'.join(
+        ['usage: directpose COMMAND …', '', *lines, '', 'directpose COMMAND --help tells more.']
+    )
+
+
+def main() -> None:
+    """Run a command; its arguments are those of the tool of the same name."""
+    name, *arguments = sys.argv[1:] or ['--help']
+    if name in ('-h', '--help'):
+        print(usage())
+        return
+    if name not in COMMANDS:
+        sys.exit(f'error: there is no command {name!r}\n\n{usage()}')
+    sys.argv = [f'directpose {name}', *arguments]  # which mmpose's tools read
+    importlib.import_module(f'directpose.cli.{name}').main()

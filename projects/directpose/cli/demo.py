@@ -1,0 +1,212 @@
+"""Detect and draw people in images, videos or a camera stream.
+
+    directpose demo INPUT… [--model NAME] [--out DIR]
+    directpose demo CONFIG CHECKPOINT INPUT… [--out DIR]
+
+INPUT is an image, a folder of images (with its subfolders), a glob pattern, a video file or the
+number of a camera. A published model is downloaded the first time. DIR gets the drawn pictures and
+videos and predictions.json, in COCO format with a score for each person. In a video everybody keeps
+a colour. Ctrl-C ends a video or a camera; what was seen until then is written. The exit status is 3
+if some of the inputs could not be read.
+"""
+
+import argparse
+import itertools
+import os
+import os.path as osp
+import sys
+
+import cv2
+import numpy as np
+from mmengine.config import DictAction
+from tqdm import tqdm
+
+from ..apis.inference import default_device, detect, find_inputs, load_model, read_image
+from ..apis.tracking import PeopleTracker
+from ..apis.video import (
+    VideoWriter,
+    check_windows,
+    frame_count,
+    frame_rate,
+    frames,
+    is_camera,
+    is_video,
+    open_video,
+)
+from ..apis.visualization import (
+    build_visualizer,
+    coco_annotations,
+    draw,
+    draw_tracked,
+    keypoint_threshold,
+)
+from ..utils.cli import positive
+from ..utils.config import config_path
+from ..utils.errors import INCOMPLETE, InputError, exit_on_input_error
+from ..utils.io import write_image, write_json
+from ..validation.config import count_classes, ensure_writable_dir
+from ..weights.zoo import DEFAULT, checkpoint_of, find, split_name
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        'inputs',
+        nargs='+',
+        metavar='[CONFIG CHECKPOINT] INPUT',
+        help='images, folders, patterns, videos, cameras',
+    )
+    parser.add_argument(
+        '--model', default=DEFAULT, help='a published model, see directpose models (%(default)s)'
+    )
+    parser.add_argument(
+        '--weights', help='a file of its weights, as published or converted, in place of a download'
+    )
+    parser.add_argument('--offline', action='store_true', help='download nothing')
+    parser.add_argument(
+        '--out', default='work_dirs/demo_out', help='folder to write to (%(default)s)'
+    )
+    parser.add_argument(
+        '--score-thr', type=float, default=0.3, help='least score of a person (%(default)s)'
+    )
+    parser.add_argument(
+        '--kpt-thr', type=float, help="least score of a keypoint that is drawn (the config's)"
+    )
+    parser.add_argument('--device', default=default_device(), help='for example cpu or cuda:0')
+    parser.add_argument(
+        '--amp', action='store_true', help='half precision: bfloat16 on a CPU, float16 on a GPU'
+    )
+    parser.add_argument('--max-frames', type=positive, help='of each video or camera')
+    parser.add_argument('--show', action='store_true', help='show videos in a window; q ends')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='key=value of the config'
+    )
+    args = parser.parse_args(split_name(sys.argv[1:] if argv is None else argv))
+    args.config = args.checkpoint = None
+    if args.inputs[0].endswith('.py'):
+        if len(args.inputs) < 3:
+            parser.error('after CONFIG come CHECKPOINT and at least one INPUT')
+        args.config, args.checkpoint, *args.inputs = args.inputs
+    return args
+
+
+class Predictions:
+    """COCO records of the images and the people seen so far."""
+
+    def __init__(self) -> None:
+        self.images: list[dict] = []
+        self.annotations: list[dict] = []
+
+    def add(self, file_name: str, image: np.ndarray, people, **fields) -> list[dict]:
+        """Add an image with its people; returns their records."""
+        height, width = image.shape[:2]
+        number = len(self.images) + 1
+        record = dict(id=number, file_name=file_name, height=height, width=width)
+        self.images.append(record | fields)
+        annotations = coco_annotations(people, number)
+        for annotation in annotations:
+            self.annotations.append(annotation)
+            annotation['id'] = len(self.annotations)
+        return annotations
+
+    def write(self, path: str, classes: int) -> None:
+        """Write them all, with as many categories."""
+        names = ['person'] if classes == 1 else [f'class {k}' for k in range(1, classes + 1)]
+        categories = [dict(id=k, name=name) for k, name in enumerate(names, 1)]
+        content = dict(images=self.images, annotations=self.annotations, categories=categories)
+        write_json(content, path)
+
+
+def run_image(args, model, visualizer, path: str, number: int, predictions: Predictions) -> None:
+    """Detect, draw and record the people in an image file.
+
+    Raises:
+        InputError: the file cannot be used.
+    """
+    image = read_image(path)
+    try:
+        sample = detect(model, image, args.score_thr)
+    except InputError as error:
+        raise InputError(f'{path}: {error}') from error
+    picture = draw(visualizer, image[..., ::-1].copy(), sample, args.kpt_thr)
+    # The number keeps images of the same name in different folders apart.
+    stem = osp.splitext(osp.basename(path))[0]
+    write_image(picture[..., ::-1], osp.join(args.out, f'{number:05d}_{stem}.jpg'))
+    predictions.add(path, image, sample.pred_instances)
+
+
+def run_video(args, model, visualizer, source: str, number: int, predictions: Predictions) -> None:
+    """Detect, draw and record the people in the frames of a video or camera.
+
+    Raises:
+        InputError: it cannot be opened, or gives no frame.
+    """
+    stem = f'camera{source}' if is_camera(source) else osp.splitext(osp.basename(source))[0]
+    path, tracker, count = osp.join(args.out, f'{number:05d}_{stem}.mp4'), PeopleTracker(), 0
+    with open_video(source) as capture, VideoWriter(path, frame_rate(capture)) as writer:
+        seen = itertools.islice(frames(capture), args.max_frames)
+        total = frame_count(capture, args.max_frames)
+        try:
+            for count, frame in enumerate(tqdm(seen, stem, total), 1):
+                sample = detect(model, frame, args.score_thr)
+                ids = tracker.update(sample.pred_instances.bboxes)
+                picture = frame[..., ::-1].copy()
+                picture = draw_tracked(visualizer, picture, sample, args.kpt_thr, ids)
+                picture = np.ascontiguousarray(picture[..., ::-1])
+                writer.write(picture)
+                records = predictions.add(source, frame, sample.pred_instances, frame=count)
+                for record, track_id in zip(records, ids, strict=True):
+                    record['track_id'] = track_id
+                if args.show and not show(picture):
+                    break
+        except KeyboardInterrupt:
+            print(f'{source}: stopped after {count} frames', file=sys.stderr)
+    if not count:
+        raise InputError(f'{source} holds no frame that OpenCV can decode')
+
+
+def show(picture: np.ndarray) -> bool:
+    """Show a frame; whether to go on."""
+    cv2.imshow('directpose', picture)
+    return cv2.waitKey(1) != ord('q')
+
+
+@exit_on_input_error
+def main(argv=None):
+    args = parse_args(argv)
+    inputs = find_inputs(args.inputs)
+    ensure_writable_dir(args.out, '--out')
+    if args.show:
+        check_windows()
+    if args.config is None:
+        args.config = config_path(find(args.model).config)
+        args.checkpoint = checkpoint_of(args.model, args.offline, args.weights)
+    model = load_model(args.config, args.checkpoint, args.device, args.cfg_options, args.amp)
+    if args.kpt_thr is None:
+        args.kpt_thr = keypoint_threshold(model.cfg)
+
+    # Videos give the visualizer other colours.
+    visualizers = {run: build_visualizer(model) for run in (run_image, run_video)}
+    predictions, broken = Predictions(), []
+    jobs = [(run_video if is_video(source) else run_image, source) for source in inputs]
+    progress = tqdm(jobs, 'inputs', disable=len(jobs) < 2)
+    for number, (run, source) in enumerate(progress, 1):
+        try:
+            run(args, model, visualizers[run], source, number, predictions)
+        except InputError as error:
+            broken.append(str(error))
+
+    predictions.write(osp.join(args.out, 'predictions.json'), count_classes(model.cfg.model))
+    for message in broken:
+        print(f'skipped: {message}', file=sys.stderr)
+    print(
+        f'{len(predictions.annotations)} people in {len(predictions.images)} images; pictures and '
+        f'predictions.json are in {args.out}{os.sep}'
+    )
+    if not predictions.images:
+        raise InputError('none of the inputs could be read')
+    if broken:
+        print(f'{len(broken)} of {len(inputs)} inputs could not be read', file=sys.stderr)
+        sys.exit(INCOMPLETE)
