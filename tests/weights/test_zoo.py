@@ -20,6 +20,7 @@ from directpose.weights import zoo
 from directpose.weights.download import fetch
 from helpers.commands import CONFIG, ROOT, call, data_options, run
 from mmengine.config import Config
+from mmengine.hub import get_config, get_model
 from mmengine.runner import CheckpointLoader
 from mmpose.apis import MMPoseInferencer, Pose2DInferencer
 from mmpose.registry import MODELS
@@ -181,6 +182,9 @@ def test_without_a_network(tiny, server, tmp_path, monkeypatch):
     with pytest.raises(InputError, match='nothing is downloaded with --offline'):
         zoo.checkpoint_of('tiny', offline=True)
     Path(place).parent.mkdir(parents=True, exist_ok=True)
+    Path(place).write_bytes(b'something else')
+    with pytest.raises(InputError, match='remove it, or name it by --weights'):
+        zoo.checkpoint_of('tiny', offline=True)
     Path(place).write_bytes(server.content)  # by hand
     assert zoo.checkpoint_of('tiny', offline=True)
     assert not server.requests
@@ -350,3 +354,10 @@ def test_models_that_can_only_be_had_by_hand(tmp_path, monkeypatch):
     monkeypatch.setenv('DIRECTPOSE_HOME', str(tmp_path))
     with pytest.raises(InputError, match='can only be had by hand, see https://github'):
         zoo.checkpoint_of('keypoint-rcnn-gcm_r50')
+
+
+def test_the_hub_of_mmengine(tiny):
+    name = 'keypoint_rcnn/keypoint-rcnn_tiny_1xb4-5e_synthetic-256x320.py'
+    assert type(get_model(f'directpose::{name}')).__name__ == 'KeypointRCNN'
+    published = 'directpose::directpose/directpose_r50-blur_fpn_gluoncv_coco-800x1333.py'
+    assert get_config(published, pretrained=True).model_path == 'directpose://directpose'

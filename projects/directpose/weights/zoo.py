@@ -210,11 +210,26 @@ def checkpoint_of(name: str, offline: bool = False, weights: str | None = None) 
         if is_whole(path):
             return str(path)
         source = home() / 'downloads' / model.file
-        if not source.exists():
+        if source.exists():
+            check_hash(model, source)
+        else:
             obtain(model, source, offline)
         converted = convert(model, source, path)
         source.unlink()
         return converted
+
+
+def check_hash(model: PublishedModel, source: Path) -> None:
+    """Check a file that was put there by hand.
+
+    Raises:
+        InputError: it is not the published one.
+    """
+    if model.digest and not file_hash(source, model.algorithm).startswith(model.digest):
+        raise InputError(
+            f'{source} is not the published file: its {model.algorithm} does not begin with '
+            f'{model.digest}; remove it, or name it by --weights if it is meant'
+        )
 
 
 def obtain(model: PublishedModel, source: Path, offline: bool) -> None:
