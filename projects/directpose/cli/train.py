@@ -20,7 +20,7 @@ from ..utils.config import build_model, merge_options, read_config
 from ..utils.errors import exit_on_input_error
 from ..utils.mmpose_tools import load_mmpose_tool
 from ..validation.config import check_config
-from ..weights.checkpoint import check_checkpoint, read_checkpoint
+from ..weights.checkpoint import check_checkpoint, check_shapes
 
 
 def check_start(cfg: Config) -> None:
@@ -29,7 +29,8 @@ def check_start(cfg: Config) -> None:
     What is no file of this machine is left to mmengine.
 
     Raises:
-        InputError: they are not plain weights, or what is resumed is of another model or not there.
+        InputError: they are not plain weights, or of another skeleton, or what is resumed is of
+            another model or not there.
     """
     path = cfg.get('load_from')
     if cfg.get('resume') and not path:
@@ -39,7 +40,7 @@ def check_start(cfg: Config) -> None:
     if cfg.get('resume'):
         check_checkpoint(path, build_model(cfg))
     else:
-        read_checkpoint(path)
+        check_shapes(path, build_model(cfg))
 
 
 @exit_on_input_error

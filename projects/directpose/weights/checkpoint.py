@@ -164,6 +164,25 @@ def weight_problems(
     return sorted(problems)
 
 
+def check_shapes(path: str, model: torch.nn.Module) -> None:
+    """Check that the weights that a training starts with are of the model's shapes.
+
+    Any of them may be missing or unknown.
+
+    Raises:
+        InputError: the file cannot be read, or weights are of another shape.
+    """
+    wanted = model.state_dict()
+    found = {name: w for name, w in read_checkpoint(path)[0].items() if name in wanted}
+    problems = weight_problems(found, {name: wanted[name] for name in found})
+    if problems:
+        raise InputError(
+            f'load_from={path} is of another model or skeleton: {len(problems)} weights have '
+            f'another shape ({problems[0]}); for other keypoints, bring it to this config by '
+            'directpose convert finetune'
+        )
+
+
 def check_checkpoint(path: str, model: torch.nn.Module) -> None:
     """Check that a checkpoint fits the model: mmengine only warns and leaves random weights.
 
