@@ -88,10 +88,6 @@ def test_directpose(before, after):
     torch.testing.assert_close(heat[:, 0], their_heat[:, 9])
     lines = [line.split() for line in report.splitlines()]
     assert ['tip', 'left_wrist'] in lines and ['tail', 'new'] in lines
-        'tip                  left_wrist',
-        'tail                 new',
-    ):
-        assert line in report or line.startswith('tip                  from')
     assert 'left_hip, tail' in report
 
 
