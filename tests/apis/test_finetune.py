@@ -156,3 +156,27 @@ def test_the_command_and_a_training(synthetic_set, tmp_path):
     options = [*data_options(synthetic_set), f'load_from={out}']
     done = call('train', ROOT / CONFIG, '--work-dir', tmp_path / 'w', '--cfg-options', *options)
     assert done.returncode == 1 and 'directpose convert finetune' in done.stderr, done.stderr
+
+
+def test_a_frozen_backbone_stays_as_it_is(synthetic_set, tmp_path):
+    _, source = trained_model()
+    start = tmp_path / 'start.pth'
+    torch.save(dict(state_dict=source.state_dict()), start)
+    options = [*data_options(synthetic_set), f'load_from={start}']
+    arguments = ['--work-dir', tmp_path / 'w', '--freeze', 'backbone', '--cfg-options', *options]
+    done = call('train', ROOT / CONFIG, *arguments)
+    assert done.returncode == 0, done.stderr
+    trained = torch.load(tmp_path / 'w/epoch_1.pth', weights_only=True)['state_dict']
+    changed = {
+        name.split('.')[0]
+        for name, weight in source.state_dict().items()
+        if not torch.equal(trained[name], weight)
+    }
+    assert changed == {'neck', 'bbox_head', 'heatmap_head'}
+    own = tmp_path / 'own.py'
+    own.write_text(f"_base_ = '{ROOT / CONFIG}'\nmodel = dict(backbone=dict(type='mmdet.PVT'))")
+    config = Config.fromfile(own)
+    del config.model.backbone.frozen_stages
+    config.dump(own)
+    done = call('train', own, *arguments)
+    assert done.returncode == 1 and '--freeze backbone: mmdet.PVT' in done.stderr, done.stderr

@@ -1,11 +1,14 @@
 """Train a model; the arguments are those of mmpose's tools/train.py.
 
-directpose train CONFIG [--work-dir DIR] [--resume [CKPT]] [--amp] [--cfg-options …]
+directpose train CONFIG [--work-dir DIR] [--resume [CKPT]] [--amp] [--freeze backbone]
+                        [--cfg-options …]
 
 --amp is float16 on a GPU and bfloat16 on a CPU.
 """
 
+import argparse
 import os.path as osp
+import sys
 from pathlib import Path
 
 import torch
@@ -17,10 +20,36 @@ from ..engine.dist import run_on_rank0, start_processes
 from ..engine.runner import ConsoleRunner
 from ..engine.validation_hook import without_check_hook
 from ..utils.config import build_model, merge_options, read_config
-from ..utils.errors import exit_on_input_error
+from ..utils.errors import InputError, exit_on_input_error
 from ..utils.mmpose_tools import load_mmpose_tool
 from ..validation.config import check_config
 from ..weights.checkpoint import check_checkpoint, check_shapes
+
+
+def parse_own_args() -> argparse.Namespace:
+    """Our argument, taken out of the command line; the others are left to mmpose's tool."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument(
+        '--freeze', choices=['backbone'], help='a part that keeps the weights it starts with'
+    )
+    args, sys.argv[1:] = parser.parse_known_args()
+    if {'-h', '--help'} & set(sys.argv):
+        print(parser.format_help(), end='\n' + '-' * 79 + '\n')
+    return args
+
+
+def freeze_backbone(cfg: Config) -> None:
+    """Freeze all stages of the backbone, by mmdet's own means.
+
+    Raises:
+        InputError: the backbone has no such means.
+    """
+    backbone = cfg.model.backbone
+    if 'frozen_stages' not in backbone:
+        raise InputError(
+            f'--freeze backbone: {backbone.type} of {cfg.filename} has no frozen_stages'
+        )
+    backbone.update(frozen_stages=backbone.get('num_stages', 4), norm_eval=True)
 
 
 def check_start(cfg: Config) -> None:
@@ -45,6 +74,7 @@ def check_start(cfg: Config) -> None:
 
 @exit_on_input_error
 def main():
+    freeze = parse_own_args().freeze
     tool = load_mmpose_tool('train')
     args = tool.parse_args()
     cfg = read_config(args.config)
@@ -53,6 +83,8 @@ def main():
     options, args.cfg_options = args.cfg_options, None
     cfg = tool.merge_args(cfg, args)
     merge_options(cfg, options)
+    if freeze:
+        freeze_backbone(cfg)
     if args.amp and not torch.cuda.is_available():
         cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
         del cfg.optim_wrapper.loss_scale
