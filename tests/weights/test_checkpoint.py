@@ -22,6 +22,14 @@ def test_what_the_runner_saves_is_read_without_executing_code(tmp_path):
     assert loaded['message_hub']['runtime_info']['array'].tolist() == [0, 1, 2]
 
 
+def test_a_skeleton_without_limbs_is_read(tmp_path):
+    """mmengine saves what it parsed of a metainfo, with an empty array for no limbs."""
+    limbs = np.zeros((0, 2))
+    torch.save(dict(meta=dict(dataset_meta=dict(skeleton_links=limbs))), tmp_path / 'c.pth')
+    loaded = torch.load(tmp_path / 'c.pth', weights_only=True)
+    assert loaded['meta']['dataset_meta']['skeleton_links'].shape == (0, 2)
+
+
 class Malicious:
     """A pickle that calls a function when it is read."""
 

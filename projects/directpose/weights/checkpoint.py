@@ -38,6 +38,7 @@ def allow_mmengine_checkpoints() -> None:
     reading a file from outside cannot run its code.
     """
     allowed = [HistoryBuffer, np.ndarray, np.dtype, collections.OrderedDict]
+    allowed.append(bytes)  # of empty arrays: a skeleton without limbs
     allowed.append((_history_getattr, 'builtins.getattr'))
     dtypes = (getattr(np.dtypes, name) for name in dir(np.dtypes) if name.endswith('DType'))
     # Arrays of objects would bring arbitrary pickles along.
