@@ -104,6 +104,16 @@ def test_nobody_is_found_where_nobody_is(strict):
     assert boxes.shape == (0, 4) and keypoints.shape == (0, 17, 3)
 
 
+def test_the_file_tells_how_to_draw(exported):
+    facts = OnnxDetector(str(exported)).facts
+    names = facts['keypoints']
+    assert len(names) == len(facts['sigmas']) == len(facts['keypoint_colors']) == 17
+    assert len(facts['limbs']) == len(facts['limb_colors']) == 19
+    assert [names[k] for k in facts['groups'][2]] == ['left_elbow', 'left_wrist']
+    assert names[facts['mirrored'][names.index('left_hip')]] == 'right_hip'
+    assert all(0 <= value <= 255 for color in facts['limb_colors'] for value in color)
+
+
 def test_no_images(exported):
     assert OnnxDetector(str(exported))([]) == []
 

@@ -5,6 +5,7 @@ import io
 import json
 import os.path as osp
 
+import numpy as np
 import torch
 from mmcv.cnn import fuse_conv_bn
 from mmengine.config import Config
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from ..datasets.metainfo import parse_metainfo
 from ..models import DirectPose
+from ..models.directpose.detector import resolve_predictor_cfg
 from ..utils.errors import InputError
 from ..utils.io import write_bytes
 
@@ -142,11 +144,33 @@ def export_metadata(cfg: Config) -> dict:
     if preprocessor.get('pad_size_divisor', 1) != DIVISOR:
         raise InputError(f'{cfg.filename}: the export is for data_preprocessor.pad_size_divisor 32')
     mean = preprocessor.mean[::-1] if preprocessor.bgr_to_rgb else preprocessor.mean
-    names = parse_metainfo(cfg.model.metainfo)['keypoint_id2name']
     return dict(
         config=osp.basename(cfg.filename),
         short_side=pipeline[1]['short_side'],
         long_side=pipeline[1]['long_side'],
         mean=list(mean),
-        keypoints=list(names.values()),
+        **describe_skeleton(cfg),
+    )
+
+
+def describe_skeleton(cfg: Config) -> dict:
+    """What a program needs to draw and to evaluate the people of a model.
+
+    Returns:
+        ``keypoints``, their names; ``groups`` of KPAlign and ``limbs``, by indices; ``mirrored``,
+        the keypoint of the other side of each; ``sigmas``; ``keypoint_colors`` and ``limb_colors``,
+        RGB.
+    """
+    skeleton = parse_metainfo(cfg.model.metainfo)
+    predictor = resolve_predictor_cfg(cfg.model.bbox_head.kpt_predictor, skeleton)
+    colors = ('keypoint_colors', 'skeleton_link_colors')
+    keypoint_colors, limb_colors = (np.asarray(skeleton[name]).tolist() for name in colors)
+    return dict(
+        keypoints=list(skeleton['keypoint_id2name'].values()),
+        groups=[list(group) for group in predictor.get('groups') or []],
+        limbs=[list(limb) for limb in skeleton['skeleton_links']],
+        mirrored=list(skeleton['flip_indices']),
+        sigmas=np.asarray(skeleton['sigmas']).tolist(),
+        keypoint_colors=keypoint_colors,
+        limb_colors=limb_colors,
     )
