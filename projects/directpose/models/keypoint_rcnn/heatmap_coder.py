@@ -6,13 +6,9 @@ Legend of dimensions:
 RoIs are (x1, y1, x2, y2) in network-input pixels, keypoints (x, y) likewise.
 """
 
-from collections.abc import Iterator, Sequence
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-from ..precision import float32_products
 
 
 def keypoint_cells(keypoints: Tensor, visible: Tensor, rois: Tensor, size: int) -> tuple:
@@ -76,85 +72,15 @@ def decode_heatmaps(heatmaps: Tensor, rois: Tensor) -> tuple[Tensor, Tensor, Ten
     pixels = sides.ceil()
     places = heatmaps.new_zeros(*heatmaps.shape[:2], 2)
     logits = heatmaps.new_zeros(heatmaps.shape[:2])
-    for chosen, extent in size_classes(pixels.long().tolist(), heatmaps.shape[1]):
-        inds = torch.tensor(chosen, device=rois.device)
-        logits[inds], places[inds] = find_peaks(heatmaps[inds], pixels[inds], extent)
+    # One wait for all sizes. To resize several together, by products of matrices, is faster, but
+    # rounds otherwise: of two places that are equally high it can take the other one.
+    for n, (width, height) in enumerate(pixels.long().tolist()):
+        resized = F.interpolate(heatmaps[n, None], (height, width), mode='bicubic')
+        logits[n], index = resized[0].flatten(1).max(1)  # (K,)
+        places[n] = torch.stack((index % width, index // width), 1)
     scores = 1 / (heatmaps - logits[..., None, None]).exp().sum((2, 3))
     keypoints = (places + 0.5) * (sides / pixels)[:, None] + rois[:, None, :2]
     return keypoints, logits, scores
-
-
-def size_classes(
-    sizes: Sequence[Sequence[int]], num_maps: int, limit: int = 2**22
-) -> Iterator[tuple[list[int], tuple[int, int]]]:
-    """RoIs that are resized together, smallest first.
-
-    Args:
-        sizes: (width, height) of the RoIs in pixels.
-        num_maps: heatmaps of each.
-        limit: values of a class, unless a single RoI has more.
-
-    Yields:
-        Indices of the RoIs, and the largest width and height of them.
-    """
-    chosen: list[int] = []
-    extent = (0, 0)
-    for number in sorted(range(len(sizes)), key=lambda n: sizes[n][0] * sizes[n][1]):
-        width, height = sizes[number]
-        wider = max(width, extent[0]), max(height, extent[1])
-        if chosen and (len(chosen) + 1) * num_maps * wider[0] * wider[1] > limit:
-            yield chosen, extent
-            chosen, wider = [], (width, height)
-        chosen.append(number)
-        extent = wider
-    if chosen:
-        yield chosen, extent
-
-
-def find_peaks(heatmaps: Tensor, pixels: Tensor, extent: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """The highest value of each heatmap after its resizing, and its pixel.
-
-    To resize is to multiply by a matrix from the left and by one from the right.
-
-    Args:
-        heatmaps (N, K, S, S)
-        pixels (N, 2): (width, height) that each is resized to, whole numbers.
-        extent: the largest of them.
-
-    Returns:
-        values (N, K), places (N, K, 2): (x, y).
-    """
-    columns, rows = (
-        bicubic_weights(pixels[:, axis], extent[axis], heatmaps.shape[-1])[:, None]
-        for axis in (0, 1)
-    )  # (N, 1, W, S), (N, 1, H, S)
-    with float32_products(heatmaps):
-        resized = rows @ heatmaps @ columns.transpose(2, 3)  # (N, K, H, W)
-    x, y = (torch.arange(length, device=pixels.device) for length in extent)
-    outside = (x >= pixels[:, :1])[:, None] | (y >= pixels[:, 1:])[:, :, None]  # (N, H, W)
-    values, index = resized.masked_fill(outside[:, None], -torch.inf).flatten(2).max(2)
-    return values, torch.stack((index % extent[0], index // extent[0]), 2).to(heatmaps.dtype)
-
-
-def bicubic_weights(pixels: Tensor, length: int, side: int) -> Tensor:
-    """Weights of ``side`` cells in each pixel of a resized row, (N, length, side).
-
-    Those of :func:`torch.nn.functional.interpolate` (Keys 1981, a = -0.75; a border cell goes on
-    outside).
-
-    Args:
-        pixels (N,): of the rows, of which the first ``length`` are given.
-    """
-    a = -0.75
-    places = (torch.arange(length, device=pixels.device) + 0.5) * (side / pixels[:, None]) - 0.5
-    low = places.floor()[..., None]
-    taps = low + torch.arange(-1, 3, device=pixels.device)  # (N, length, 4)
-    distances = (places[..., None] - taps).abs()
-    near = ((a + 2) * distances - (a + 3)) * distances**2 + 1
-    far = ((a * distances - 5 * a) * distances + 8 * a) * distances - 4 * a
-    weights = torch.where(distances <= 1, near, far)
-    cells = taps.long().clamp(0, side - 1)
-    return weights.new_zeros(*places.shape, side).scatter_add(2, cells, weights)
 
 
 def enlarge(rois: Tensor, scale: float) -> Tensor:
