@@ -210,12 +210,14 @@ def checkpoint_of(name: str, offline: bool = False, weights: str | None = None) 
         if is_whole(path):
             return str(path)
         source = home() / 'downloads' / model.file
-        if source.exists():
+        by_user = source.exists()
+        if by_user:
             check_hash(model, source)
         else:
             obtain(model, source, offline)
         converted = convert(model, source, path)
-        source.unlink()
+        if not by_user:
+            source.unlink()
         return converted
 
 
