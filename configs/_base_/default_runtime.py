@@ -12,14 +12,13 @@ default_hooks = dict(
     # To use it: --cfg-options default_hooks.badcase.enable=True
     badcase=dict(
         type='BadCaseHook',
-        kpt_thr=0.05,
+        kpt_thr=0.3,
         metric_type='accuracy',
         metric=dict(type='MatchedPCK'),
         metric_key='PCK',
         badcase_thr=0.5),
-    # A keypoint's score is that of the person, or its share of the softmax over a heatmap, which is
-    # seldom large. Models with a visibility branch set another threshold.
-    visualization=dict(kpt_thr=0.05))
+    # the probability that a keypoint is found; without a visibility branch the score of the person
+    visualization=dict(kpt_thr=0.3))
 custom_hooks = [
     dict(type='SyncBuffersHook'),
     dict(type='CheckDataHook'),

@@ -1,7 +1,7 @@
 """Skeletons and keypoint groups."""
 
 import pytest
-from directpose.datasets.metainfo import limb_groups, parse_metainfo, resolve_groups
+from directpose.datasets.metainfo import limb_groups, parse_metainfo, resolve_groups, sigmas_of
 from directpose.models import DirectPose
 from directpose.utils.errors import InputError
 from mmengine.config import Config
@@ -141,3 +141,12 @@ def test_a_heatmap_branch_without_a_level(root):
     config['heatmap_head'].stride = 4
     with pytest.raises(InputError, match=r'stride is 4, but the levels have strides \[8, 16, 32\]'):
         DirectPose(**config)
+
+
+@pytest.mark.parametrize(
+    ('given', 'sigmas'),
+    [([0.1, 0.2], [0.1, 0.2]), ([], [0.05] * 2), ([0.1], [0.05] * 2), ([0.1, 0], [0.05] * 2)],
+)
+def test_sigmas_that_are_missing_are_those_of_a_joint(given, sigmas):
+    skeleton = parse_metainfo(metainfo(('tip', 'tail'), sigmas=given))
+    assert sigmas_of(skeleton) == pytest.approx(sigmas)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from directpose.models import KeypointHeatmapHead
+from directpose.models import FoundKeypoints, KeypointHeatmapHead
 from directpose.models.directpose.decoding import select_candidates
-from directpose.models.directpose.targets import positive_targets
+from directpose.models.directpose.targets import person_areas, positive_targets
 from directpose.models.pose_results import attach_predictions
 from directpose.utils.errors import InputError
 from helpers.builders import (
@@ -22,12 +22,14 @@ from mmdet.visualization import DetLocalVisualizer
 from mmengine.config import Config
 from mmpose.registry import MODELS
 
+FOUND = dict(vis_target=dict(type='mmdet.FoundKeypoints'), sigmas=[0.05] * 17)
 VARIANTS = dict(
     default={},
     naive=naive_options(),
     naive_visibility=naive_options() | dict(loss_vis=VISIBILITY),
     centerness_on_kpt=dict(centerness_on_kpt=True),
     visibility=dict(loss_vis=VISIBILITY),
+    confidence=dict(loss_vis=VISIBILITY, **FOUND),
     boxes=dict(loss_bbox=GIOU),
     l1=dict(loss_kpt=dict(type='mmdet.L1Loss')),
     all=dict(centerness_on_kpt=True, loss_vis=VISIBILITY, loss_bbox=GIOU),
@@ -266,3 +268,25 @@ def test_a_visualizer_of_mmdet_draws_the_boxes():
     black = np.zeros((256, 320, 3), np.uint8)
     visualizer.add_datasample('', black, sample, draw_gt=False, pred_score_thr=0.0)
     assert visualizer.get_image().any()
+
+
+def test_a_keypoint_is_found_where_the_similarity_is_a_half():
+    """With an area of 2500 and a sigma of 0.1, 0.1 * 50 * (8 ln 2)^0.5 = 11.77 pixels away."""
+    labels = people((0, 0, 100, 50), labelled=3, num_keypoints=4)
+    labels.areas = torch.tensor([2500.0])
+    batch, point = torch.tensor([0]), torch.tensor([0])
+    targets = positive_targets(
+        torch.tensor([[20.0, 20, 8, 8]]), [labels], torch.tensor([[0]]), batch, point
+    )
+    away = torch.tensor([[11.7, 0], [0, 11.8], [8.3, 8.3], [0, 0]]) / 8
+    found = FoundKeypoints()(targets.offsets + away, targets, torch.full((4,), 0.1))
+    assert found.tolist() == [[1, 0, 1, 0]]  # the last is not labelled
+    with pytest.raises(InputError, match='sigmas'):
+        FoundKeypoints()(targets.offsets, targets, None)
+
+
+def test_areas_that_are_missing_are_those_of_boxes():
+    labels = people((0, 0, 100, 50))
+    assert person_areas(labels).tolist() == pytest.approx([2650])
+    labels.areas = torch.tensor([1234], dtype=torch.int64)
+    assert person_areas(labels).tolist() == [1234.0]

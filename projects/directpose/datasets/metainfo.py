@@ -8,6 +8,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
 from ..utils.errors import InputError
 
+USUAL_SIGMA = 0.05
 LIMB_LENGTH = 2  # keypoints of the outer part of a limb, which move together: wrist and elbow
 
 
@@ -79,6 +80,16 @@ def with_num_keypoints(cfg: dict, skeleton: dict, part: str) -> dict:
             f'({skeleton["dataset_name"]}) has {known} keypoints; leave num_keypoints out'
         )
     return {**cfg, 'num_keypoints': known}
+
+
+def sigmas_of(skeleton: dict) -> list[float]:
+    """The sigmas of the keypoints, as in COCO's OKS.
+
+    Where a metainfo does not give one above 0 for each, they are 0.05, as of a small joint.
+    """
+    sigmas = skeleton['sigmas'].tolist()
+    given = len(sigmas) == skeleton['num_keypoints'] and min(sigmas) > 0
+    return sigmas if given else [USUAL_SIGMA] * skeleton['num_keypoints']
 
 
 def resolve_groups(groups: Iterable[Iterable[str | int]] | None, skeleton: dict) -> list[tuple]:

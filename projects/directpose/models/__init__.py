@@ -4,9 +4,11 @@ from .blur_resnet import BlurResNet
 from .directpose import (
     DirectPose,
     DirectPoseHead,
+    FoundKeypoints,
     KeypointConv,
     KeypointHeatmapHead,
     KPAlign,
+    LabelledKeypoints,
     SharedKPAlign,
 )
 from .keypoint_rcnn import (
@@ -30,6 +32,7 @@ __all__ = [
     'DirectPoseHead',
     'Float32RPNHead',
     'Float32RoIExtractor',
+    'FoundKeypoints',
     'GlobalContextModule',
     'KPAlign',
     'KeypointConv',
@@ -37,6 +40,7 @@ __all__ = [
     'KeypointHeatmapHead',
     'KeypointRCNN',
     'KeypointRoIHead',
+    'LabelledKeypoints',
     'PoseTTAModel',
     'SharedKPAlign',
     'SigmoidFocalLoss',

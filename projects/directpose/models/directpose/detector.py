@@ -6,7 +6,12 @@ from mmdet.registry import MODELS
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ...datasets.metainfo import parse_metainfo, resolve_groups, with_num_keypoints
+from ...datasets.metainfo import (
+    parse_metainfo,
+    resolve_groups,
+    sigmas_of,
+    with_num_keypoints,
+)
 from ...utils.errors import InputError
 from ..pose_results import attach_predictions
 from .kpt_predictors import KPAlign
@@ -36,6 +41,7 @@ class DirectPose(SingleStageDetector):
     ) -> None:
         skeleton = parse_metainfo(metainfo)
         bbox_head = with_num_keypoints(bbox_head, skeleton, 'bbox_head')
+        bbox_head.setdefault('sigmas', sigmas_of(skeleton))
         bbox_head['kpt_predictor'] = resolve_predictor_cfg(bbox_head['kpt_predictor'], skeleton)
         super().__init__(bbox_head=bbox_head, **kwargs)
         if heatmap_head is not None:

@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
 from mmdet.models.task_modules.prior_generators import MlvlPointGenerator
-from mmdet.registry import MODELS
+from mmdet.registry import MODELS, TASK_UTILS
 from mmdet.utils import reduce_mean
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
@@ -53,6 +53,9 @@ class DirectPoseHead(BaseDenseHead):
         loss_cls, loss_centerness, loss_kpt: configs of the losses; ``loss_kpt`` is an L1 or
             smooth-L1 loss on offsets in strides.
         loss_vis: config of the loss of the visibility branch (optional).
+        vis_target: config of what that branch learns: :class:`LabelledKeypoints` or
+            :class:`FoundKeypoints`.
+        sigmas: of the K keypoints, as in COCO's OKS; a :class:`DirectPose` gives its metainfo's.
         loss_bbox: config of the loss of the box branch (optional).
         train_cfg: unused; part of mmdet's interface.
         test_cfg: ``score_thr``, ``nms_pre`` (for each level), ``iou_thr``, ``max_per_img``.
@@ -86,6 +89,8 @@ class DirectPoseHead(BaseDenseHead):
         loss_centerness: dict = dict(type='mmdet.CrossEntropyLoss', use_sigmoid=True),  # noqa: B006
         loss_kpt: dict = dict(type='mmdet.SmoothL1Loss', beta=1 / 9),  # noqa: B006
         loss_vis: dict | None = None,
+        vis_target: dict = dict(type='mmdet.LabelledKeypoints'),  # noqa: B006
+        sigmas: Sequence[float] | None = None,
         loss_bbox: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
@@ -109,6 +114,8 @@ class DirectPoseHead(BaseDenseHead):
         self.prior_generator = MlvlPointGenerator(list(strides), offset=0.5)
         self.register_buffer('regress_ranges', torch.tensor(regress_ranges), persistent=False)
         self.register_buffer('strides', torch.tensor(strides, dtype=torch.float), persistent=False)
+        sigmas = None if sigmas is None else torch.tensor(sigmas, dtype=torch.float)
+        self.register_buffer('sigmas', sigmas, persistent=False)
         self.with_vis, self.with_bbox = loss_vis is not None, loss_bbox is not None
 
         self.kpt_predictor = MODELS.build(
@@ -133,6 +140,7 @@ class DirectPoseHead(BaseDenseHead):
         self.loss_kpt = MODELS.build(loss_kpt)
         if self.with_vis:
             self.loss_vis = MODELS.build(loss_vis)
+            self.vis_target = TASK_UTILS.build(vis_target)
         if self.with_bbox:
             self.loss_bbox = MODELS.build(loss_bbox)
             self.bbox_tower = Tower(in_channels, feat_channels, num_norm_groups, **towers)
@@ -226,7 +234,7 @@ class DirectPoseHead(BaseDenseHead):
         if self.with_vis:
             losses['loss_vis'] = self.loss_vis(
                 vis_logits[..., 0],
-                labelled,
+                self.vis_target(offsets, targets, self.sigmas),
                 avg_factor=reduce_avg_factor(labelled.sum()),
             )
         return losses

@@ -8,11 +8,14 @@ import itertools
 from collections.abc import Sequence
 
 import torch
+from mmdet.registry import TASK_UTILS
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from ...utils.errors import InputError
+from ..similarity import BOX_FILL, FOUND, keypoint_similarities
 from .assigner import box_distances, centerness_targets
-from .coder import encode_keypoints
+from .coder import decode_keypoints, encode_keypoints
 
 
 @torch.no_grad()
@@ -48,9 +51,9 @@ def positive_targets(
         batch_inds (N,), point_inds (N,): the positives.
 
     Returns:
-        ``bboxes`` (N, 4), ``labels`` (N,), ``keypoints`` (N, K, 2), ``keypoints_visible`` (N, K),
-        0 or 1, ``points`` (N, 2) and ``strides`` (N,) of the locations, ``offsets`` (N, K, 2) in
-        strides, ``centernesses`` (N,).
+        ``bboxes`` (N, 4), ``labels`` (N,), ``areas`` (N,), ``keypoints`` (N, K, 2),
+        ``keypoints_visible`` (N, K), 0 or 1, ``points`` (N, 2) and ``strides`` (N,) of the
+        locations, ``offsets`` (N, K, 2) in strides, ``centernesses`` (N,).
     """
     starts = itertools.accumulate([0, *map(len, batch_labels[:-1])])
     # Filled on the device: a GPU would wait for a copy from the host.
@@ -60,6 +63,7 @@ def positive_targets(
             InstanceData(
                 bboxes=labels.bboxes.float(),
                 labels=labels.labels.long(),
+                areas=person_areas(labels),
                 keypoints=labels.keypoints.float(),
                 keypoints_visible=(labels.keypoints_visible > 0).float(),
             )
@@ -72,3 +76,49 @@ def positive_targets(
     targets.offsets = encode_keypoints(targets.keypoints, targets.points, targets.strides)
     targets.centernesses = centerness_targets(box_distances(targets.points, targets.bboxes))
     return targets
+
+
+def person_areas(labels: InstanceData) -> Tensor:
+    """Areas (G,) of the people in square pixels; a share of their boxes where they are unknown."""
+    if 'areas' in labels:
+        return labels.areas.float()
+    return BOX_FILL * (labels.bboxes[:, 2:] - labels.bboxes[:, :2]).float().prod(-1)
+
+
+@TASK_UTILS.register_module()
+class LabelledKeypoints:
+    """The visibility branch learns whether a keypoint is labelled."""
+
+    def __call__(self, offsets: Tensor, targets: InstanceData, sigmas: Tensor | None) -> Tensor:
+        """Targets (N, K), 0 or 1.
+
+        Args:
+            offsets (N, K, 2): predicted, in strides.
+            targets: see :func:`positive_targets`.
+            sigmas (K,): of the keypoints, unused.
+        """
+        return targets.keypoints_visible
+
+
+@TASK_UTILS.register_module()
+class FoundKeypoints:
+    """The visibility branch learns whether a keypoint is labelled and the prediction near it.
+
+    Its probability is then a confidence: how often the similarity to the truth is 0.5 or more.
+    """
+
+    @torch.no_grad()
+    def __call__(self, offsets: Tensor, targets: InstanceData, sigmas: Tensor | None) -> Tensor:
+        """Targets (N, K), 0 or 1; see :class:`LabelledKeypoints`.
+
+        Raises:
+            InputError: there are no sigmas.
+        """
+        if sigmas is None:
+            raise InputError(
+                'vis_target FoundKeypoints needs a sigma above 0 for each keypoint; '
+                'give the head its sigmas'
+            )
+        keypoints = decode_keypoints(offsets, targets.points, targets.strides)
+        near = keypoint_similarities(keypoints, targets.keypoints, targets.areas, sigmas) >= FOUND
+        return targets.keypoints_visible * near

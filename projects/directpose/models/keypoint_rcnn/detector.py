@@ -8,7 +8,7 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from ...datasets.metainfo import parse_metainfo, with_num_keypoints
+from ...datasets.metainfo import parse_metainfo, sigmas_of, with_num_keypoints
 from ...utils.errors import InputError
 from ..pose_results import attach_predictions
 
@@ -31,7 +31,8 @@ class KeypointRCNN(TwoStageDetector):
         keypoint_head = with_num_keypoints(
             roi_head['keypoint_head'], skeleton, 'roi_head.keypoint_head'
         )
-        super().__init__(roi_head={**roi_head, 'keypoint_head': keypoint_head}, **kwargs)
+        roi_head = dict(sigmas=sigmas_of(skeleton)) | {**roi_head, 'keypoint_head': keypoint_head}
+        super().__init__(roi_head=roi_head, **kwargs)
 
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
         """Feature maps of the levels, (B, C, H_l, W_l), finest first.

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..similarity import FOUND
+
 
 def keypoint_cells(keypoints: Tensor, visible: Tensor, rois: Tensor, size: int) -> tuple:
     """The heatmap cell of each keypoint (Mask R-CNN, section 3, «Human Pose Estimation»).
@@ -53,7 +55,7 @@ def keypoint_loss(heatmaps: Tensor, cells: Tensor, valid: Tensor, avg_factor: Te
 
 
 @torch.no_grad()
-def decode_heatmaps(heatmaps: Tensor, rois: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def decode_heatmaps(heatmaps: Tensor, rois: Tensor) -> tuple[Tensor, Tensor]:
     """The place of the highest value of each heatmap, resized to its RoI.
 
     A heatmap is resized (bicubic) to the whole pixels of its RoI; the centre of the highest
@@ -66,7 +68,6 @@ def decode_heatmaps(heatmaps: Tensor, rois: Tensor) -> tuple[Tensor, Tensor, Ten
     Returns:
         keypoints (N, K, 2): (x, y) in the pixels of the RoIs.
         logits (N, K): the highest values.
-        scores (N, K): their probabilities under the softmax over the S * S cells.
     """
     sides = (rois[:, 2:] - rois[:, :2]).clamp(min=1)  # (N, 2)
     pixels = sides.ceil()
@@ -78,9 +79,35 @@ def decode_heatmaps(heatmaps: Tensor, rois: Tensor) -> tuple[Tensor, Tensor, Ten
         resized = F.interpolate(heatmaps[n, None], (height, width), mode='bicubic')
         logits[n], index = resized[0].flatten(1).max(1)  # (K,)
         places[n] = torch.stack((index % width, index // width), 1)
-    scores = 1 / (heatmaps - logits[..., None, None]).exp().sum((2, 3))
     keypoints = (places + 0.5) * (sides / pixels)[:, None] + rois[:, None, :2]
-    return keypoints, logits, scores
+    return keypoints, logits
+
+
+@torch.no_grad()
+def keypoint_confidences(
+    heatmaps: Tensor, rois: Tensor, keypoints: Tensor, areas: Tensor, sigmas: Tensor
+) -> Tensor:
+    """The probability that each keypoint is found, (N, K), as the heatmaps have it.
+
+    The softmax over the cells of a heatmap tells where the keypoint may be. The shares
+    of the cells whose similarity to the prediction is 0.5 or more are added up.
+
+    Args:
+        heatmaps (N, K, S, S): logits.
+        rois (N, 4): where they lie.
+        keypoints (N, K, 2): predicted, in the pixels of the RoIs.
+        areas (N,): of the people, in square pixels.
+        sigmas (K,): of the keypoints, as in COCO's OKS.
+    """
+    size = heatmaps.shape[-1]
+    centers = (torch.arange(size, device=heatmaps.device) + 0.5) / size
+    cells = rois[:, :2, None] + (rois[:, 2:] - rois[:, :2])[..., None] * centers  # (N, 2, S)
+    spreads = 8 * sigmas**2 * areas[:, None]  # (N, K), see keypoint_similarities
+    distances = (cells[:, None] - keypoints[..., None]).square() / spreads[..., None, None]
+    # exp(-x^2 - y^2) is a product, which spares an exponential in every cell
+    x, y = (-distances).exp().unbind(2)  # (N, K, S)
+    near = y[..., :, None] * x[..., None, :] >= FOUND
+    return (heatmaps.flatten(2).softmax(2) * near.flatten(2)).sum(2)
 
 
 def enlarge(rois: Tensor, scale: float) -> Tensor:

@@ -1,5 +1,7 @@
 """Region-of-interest head with a box branch and a keypoint branch."""
 
+from collections.abc import Sequence
+
 import torch
 from mmdet.models.roi_heads import StandardRoIHead
 from mmdet.models.task_modules.samplers import SamplingResult
@@ -11,7 +13,8 @@ from torch import Tensor
 
 from ...utils.errors import InputError
 from ..pose_results import pose_instances, to_host, to_original_pixels
-from .heatmap_coder import decode_heatmaps, enlarge
+from ..similarity import BOX_FILL
+from .heatmap_coder import decode_heatmaps, enlarge, keypoint_confidences
 
 
 @MODELS.register_module()
@@ -26,6 +29,7 @@ class KeypointRoIHead(StandardRoIHead):
     Args:
         keypoint_roi_extractor: config of what reads the features of the keypoint branch.
         keypoint_head: config of :class:`KeypointHead`.
+        sigmas: of the keypoints, as in COCO's OKS; :class:`KeypointRCNN` gives its metainfo's.
         roi_scale: by how much the RoIs of the keypoint branch are larger than the boxes.
         kwargs: of :class:`mmdet.models.StandardRoIHead`, but those of its mask branch.
 
@@ -34,13 +38,19 @@ class KeypointRoIHead(StandardRoIHead):
     """
 
     def __init__(
-        self, keypoint_roi_extractor: dict, keypoint_head: dict, roi_scale: float = 1.0, **kwargs
+        self,
+        keypoint_roi_extractor: dict,
+        keypoint_head: dict,
+        sigmas: Sequence[float],
+        roi_scale: float = 1.0,
+        **kwargs,
     ) -> None:
         if kwargs.pop('mask_head', None) is not None:
             raise InputError('KeypointRoIHead has no mask branch; leave mask_head out')
         super().__init__(**kwargs)
         self.keypoint_roi_extractor = MODELS.build(keypoint_roi_extractor)
         self.keypoint_head = MODELS.build(keypoint_head)
+        self.register_buffer('sigmas', torch.tensor(sigmas, dtype=torch.float), persistent=False)
         self.roi_scale = roi_scale
 
     def keypoint_forward(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
@@ -156,13 +166,14 @@ class KeypointRoIHead(StandardRoIHead):
             For each image what :func:`pose_instances` gives, on the CPU.
         """
         rois = bbox2roi([enlarge(boxes.bboxes, self.roi_scale) for boxes in results_list])
-        keypoints, _, keypoint_scores = decode_heatmaps(
-            self.keypoint_forward(x, rois).float(), rois[:, 1:]
-        )
         bboxes, scores, labels = (
             torch.cat([boxes[name] for boxes in results_list])
             for name in ('bboxes', 'scores', 'labels')
         )
+        heatmaps = self.keypoint_forward(x, rois).float()
+        keypoints, _ = decode_heatmaps(heatmaps, rois[:, 1:])
+        areas = BOX_FILL * (bboxes[:, 2:] - bboxes[:, :2]).clamp(min=1).prod(1)
+        keypoint_scores = keypoint_confidences(heatmaps, rois[:, 1:], keypoints, areas, self.sigmas)
         counts = [len(boxes) for boxes in results_list]
         people = to_host(bboxes, scores, labels, keypoints, keypoint_scores)
         results = []

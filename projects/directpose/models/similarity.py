@@ -1,0 +1,26 @@
+"""Similarity of keypoints: what COCO's OKS is the mean of.
+
+Legend of dimensions:
+    N people, K keypoints.
+"""
+
+from torch import Tensor
+
+# A keypoint counts as found where its similarity to the truth is at least this, COCO's loosest.
+FOUND = 0.5
+# Area of a person as a share of the area of its box, as mmpose has it for sets without areas.
+BOX_FILL = 0.53
+
+
+def keypoint_similarities(
+    keypoints: Tensor, truth: Tensor, areas: Tensor, sigmas: Tensor
+) -> Tensor:
+    """exp(-d^2 / (8 sigma^2 area)), COCO's similarity of a keypoint: (N, K), in [0, 1].
+
+    Args:
+        keypoints, truth (N, K, 2): (x, y), in pixels.
+        areas (N,): of the true people, in square pixels.
+        sigmas (K,): spread of each keypoint among annotators, as a share of the person's size.
+    """
+    distances = (keypoints - truth).square().sum(-1)
+    return (-distances / (8 * sigmas**2 * areas.clamp(min=1)[:, None])).exp()
