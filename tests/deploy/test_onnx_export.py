@@ -9,13 +9,17 @@ import onnx
 import pytest
 import torch
 from directpose.apis.inference import load_model, load_trained
+from directpose.deploy.exportable import ExportableDirectPose
 from directpose.deploy.onnx_detector import OnnxDetector
-from directpose.deploy.onnx_export import ExportableDirectPose
+from directpose.deploy.onnx_export import export_metadata
+from directpose.models.pose_results import to_original_pixels
 from helpers.commands import CONFIG, ROOT, call, run
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DefaultScope
+from mmengine.structures import InstanceData
 from mmpose.apis import init_model
+from mmpose.registry import TRANSFORMS
 from onnxruntime import InferenceSession
 from torchvision.ops import batched_nms
 
@@ -135,6 +139,83 @@ def test_8_bit_integers(branches, exported, synthetic_set, tmp_path, monkeypatch
     assert {'QuantizeLinear', 'DequantizeLinear'} <= kinds
 
 
+def test_half_precision(branches, exported, synthetic_set, tmp_path, monkeypatch):
+    path = tmp_path / 'half.onnx'
+    # the export itself takes long, and was done
+    copy = lambda model, out, with_nms, facts: shutil.copy(exported, out)  # noqa: E731
+    monkeypatch.setattr('directpose.cli.export.export_onnx', copy)
+    done = call('export_onnx', *branches, path, '--half')
+    assert done.returncode == 0, done.stderr
+    assert path.stat().st_size < exported.stat().st_size * 0.6
+    image = cv2.imread(str(next((synthetic_set / 'images').iterdir())))
+    exact, people = (OnnxDetector(str(file))([image])[0] for file in (exported, path))
+    assert len(people['scores']) > 20 and people['keypoints'].dtype == np.float32
+    np.testing.assert_allclose(people['scores'][:10], exact['scores'][:10], atol=0.01)
+    graph = onnx.load(path).graph
+    kinds = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    weights = [kinds[node.input[1]] for node in graph.node if node.op_type == 'Conv']
+    assert set(weights) == {onnx.TensorProto.FLOAT16}
+    # the locator and the predictors are no convolutions, and stay float32
+    assert onnx.TensorProto.FLOAT in kinds.values()
+
+
+@pytest.fixture(scope='module')
+def two_stages(tmp_path_factory):
+    """A Keypoint R-CNN with random weights that finds nobody, and its file."""
+    folder = tmp_path_factory.mktemp('two_stages')
+    config = ROOT / 'configs/keypoint_rcnn/keypoint-rcnn_tiny_1xb4-5e_synthetic-256x320.py'
+    model = init_model(str(config), device='cpu')
+    torch.save(dict(state_dict=model.state_dict()), folder / 'random.pth')
+    arguments = [config, folder / 'random.pth', folder / 'model.onnx']
+    done = call('export_onnx', *arguments, '--cfg-options', 'model.test_cfg.rcnn.score_thr=1.0')
+    assert done.returncode == 0, done.stderr
+    return arguments
+
+
+def test_keypoint_rcnn_finds_nobody(two_stages):
+    detector = OnnxDetector(str(two_stages[2]))
+    for people in detector([np.zeros((40, 60, 3), np.uint8), np.zeros((300, 200, 3), np.uint8)]):
+        assert people['boxes'].shape == (0, 4) and people['keypoints'].shape == (0, 17, 3)
+    assert detector.facts['groups'] == [] and len(detector.facts['sigmas']) == 17
+
+
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        (['--no-nms'], 'suppresses inside of the model'),
+        (['--cfg-options', 'model.test_cfg.rcnn.nms.type=soft_nms'], "{'soft_nms'}"),
+    ],
+)
+def test_what_keypoint_rcnn_cannot_be(two_stages, options, words, tmp_path):
+    done = call('export_onnx', *two_stages[:2], tmp_path / 'x.onnx', *options)
+    assert done.returncode != 0 and words in done.stderr
+    assert not (tmp_path / 'x.onnx').exists()
+
+
+@pytest.mark.parametrize('resize', ['ResizeKeepRatio', 'ResizePixelAreas', 'ResizeTorchvision'])
+def test_images_are_resized_as_by_the_config(two_stages, resize):
+    """Its pixels, and the way back, of a portrait, a thumbnail and a photo."""
+    cfg = Config.fromfile(two_stages[0])
+    cfg.test_dataloader.dataset.pipeline[1].type = resize
+    detector = object.__new__(OnnxDetector)
+    detector.set_facts(export_metadata(cfg))
+    rng = np.random.default_rng(0)
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        step = TRANSFORMS.build(cfg.test_dataloader.dataset.pipeline[1])
+    for shape in ((301, 50), (20, 30), (427, 640)):
+        image = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+        expected = step.transform(dict(img=image, img_shape=shape))
+        (scale,), feeds = detector.prepare([image])
+        height, width = feeds['sizes'][0]
+        assert (width, height) == tuple(expected['input_size'])
+        found = feeds['images'][0, :, :height, :width].transpose(1, 2, 0)
+        np.testing.assert_array_equal(found, expected['img'])
+        corner = InstanceData(keypoints=torch.tensor([[[7.0, 9]]]), bboxes=torch.zeros(1, 4))
+        meta = {k: expected[k] for k in ('input_size', 'input_center', 'input_scale')}
+        back = to_original_pixels(corner, meta).keypoints[0, 0].numpy()
+        np.testing.assert_allclose(np.array([7, 9]) * scale - detector.shift, back, atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ('arguments', 'words'),
     [
@@ -218,5 +299,5 @@ def test_files_that_are_not_for_the_detector(strict, tmp_path):
     model = onnx.load(strict)
     model.ClearField('metadata_props')
     onnx.save(model, tmp_path / 'x')
-    with pytest.raises(ValueError, match='was not written by tools'):
+    with pytest.raises(ValueError, match='was not written by directpose export'):
         OnnxDetector(str(tmp_path / 'x'))

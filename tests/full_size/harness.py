@@ -5,10 +5,12 @@ Inputs are small. So are the widths, unless DIRECTPOSE_FULL_WIDTH is set (``make
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 from directpose.datasets.metainfo import parse_metainfo
 from helpers.commands import ROOT
 from mmengine.config import Config
@@ -18,11 +20,12 @@ CONFIGS = sorted(p for p in (ROOT / 'configs').glob('*/*.py') if '_base_' not in
 LEFT_OUT = {
     'yoloxpose_nano_1xb4-5e_synthetic-288x288': "a model of mmpose's: its own tools run it",
 }
-# Which configs of DirectPose tools/export_onnx.py refuses, by words of its sentence.
+# Which configs tools/export_onnx.py refuses, by words of its sentence.
 NOT_EXPORTED = {
     'directpose_r50_fpn_8xb4-100e_coco-800x1333_ms-test': 'tests several forms',
     'directpose_r101_fpn_8xb4-100e_coco-800x1333_ms-test': 'tests several forms',
-    'directpose_r50-blur_fpn_gluoncv_coco-800x1333': 'ResizePixelAreas',
+    'keypoint-rcnn_r50_fpn_8xb2-3x_coco-800x1333_flip-test': 'tests several forms',
+    'keypoint-rcnn_r50_fpn_gcm_8xb2-3x_coco-800x1333_flip-test': 'tests several forms',
 }
 FULL_WIDTH = bool(os.environ.get('DIRECTPOSE_FULL_WIDTH'))
 WIDTH = 32  # channels of the feature maps, in place of 256
@@ -35,9 +38,30 @@ SIZES = dict(
 )
 
 
-def configs(folder: str) -> list[Path]:
-    """The configs of a folder that are taken through."""
-    return [p for p in CONFIGS if p.parent.name == folder and p.stem not in LEFT_OUT]
+def all_configs() -> list[Path]:
+    """The configs that are taken through."""
+    return [p for p in CONFIGS if p.stem not in LEFT_OUT]
+
+
+def params(folder: str) -> list:
+    """The configs of a folder; those that are built of the same parts as another are slow."""
+    seen, chosen = [], []
+    for path in (p for p in all_configs() if p.parent.name == folder):
+        parts = set(parts_of(Config.fromfile(path).to_dict()))
+        slow = [pytest.mark.slow] if parts in seen else []
+        seen.append(parts)
+        chosen.append(pytest.param(path, id=path.stem, marks=slow))
+    return chosen
+
+
+def parts_of(cfg) -> Iterator[str]:
+    """The types that a config names, and its optional parts."""
+    if isinstance(cfg, dict):
+        yield from (name for name in cfg if name in ('heatmap_head', 'loss_vis', 'loss_bbox'))
+        yield from ([cfg['type']] if isinstance(cfg.get('type'), str) else [])
+    if isinstance(cfg, (dict, list, tuple)):
+        for child in cfg.values() if isinstance(cfg, dict) else cfg:
+            yield from parts_of(child)
 
 
 def narrow(model: dict) -> None:

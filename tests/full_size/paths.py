@@ -3,7 +3,6 @@
 import json
 
 import numpy as np
-import torch
 from helpers.commands import call
 from mmpose.apis import MMPoseInferencer, Pose2DInferencer
 
@@ -63,14 +62,3 @@ class EveryPath:
         first, second = (np.array([p['keypoints'] for p in r['predictions'][0]]) for r in results)
         assert first.size and np.array_equal(first, second)
         assert results[0]['visualization'][0].shape == (240, 320, 3)
-
-
-@torch.no_grad()
-def largest_difference(model, run, height, width):
-    """Of the keypoints of PyTorch and an exported model, in an image of noise, in pixels."""
-    images = torch.rand(1, 3, height, width) * 255
-    sizes = torch.tensor([[height, width - 3]])
-    expected = [output.numpy() for output in model(images, sizes)]
-    found = run(dict(images=images.numpy(), sizes=sizes.numpy()))
-    assert len(expected[0]) == len(found[0]) > 5
-    return max(np.abs(a - b).max() for a, b in zip(expected, found, strict=True))

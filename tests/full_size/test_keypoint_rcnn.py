@@ -2,12 +2,12 @@
 
 import pytest
 
-from .harness import configs
+from .harness import params
 from .paths import EveryPath
 
 pytestmark = pytest.mark.full_size
 
 
-@pytest.mark.parametrize('path', configs('keypoint_rcnn'), ids=lambda p: p.stem, scope='class')
+@pytest.mark.parametrize('path', params('keypoint_rcnn'), scope='class')
 class TestKeypointRCNN(EveryPath):
     pass

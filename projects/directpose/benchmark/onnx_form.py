@@ -10,9 +10,10 @@ from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
+from ..deploy.exportable import swaps_channels
 from ..deploy.int8 import quantize_onnx
 from ..deploy.onnx_detector import ENGINES
-from ..deploy.onnx_export import OUTPUTS, export_onnx, swaps_channels
+from ..deploy.onnx_export import OUTPUTS, export_onnx
 
 HALF = dict(INFERENCE_PRECISION_HINT='bf16')
 # Engine, its options, and whether the convolutions are in 8-bit integers

@@ -1,6 +1,9 @@
-"""Export a DirectPose as ONNX: pixels in, people out, for images of any number and size.
+"""Export a model as ONNX: pixels in, people out, for images of any number and size.
 
-    directpose export CONFIG CHECKPOINT OUT.onnx [--no-nms] [--int8 IMAGES]
+    directpose export NAME OUT.onnx [--half | --int8 IMAGES]
+    directpose export CONFIG CHECKPOINT OUT.onnx [--half | --int8 IMAGES] [--no-nms]
+
+NAME is a published model; see directpose models.
 
 directpose.deploy.onnx_detector.OnnxDetector runs the file. Inputs: images (B, 3, H, W), BGR, 0 to
 255, whose sides are multiples of 32, and their sizes (B, 2). Outputs: image_inds (N,), boxes
@@ -33,13 +36,17 @@ def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', help='config file of a DirectPose')
+    parser.add_argument('config', help='config file of a DirectPose or a Keypoint R-CNN')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('out', help='ONNX file to write')
     parser.add_argument(
-        '--no-nms', action='store_true', help='all candidates come out, for a suppression elsewhere'
+        '--no-nms',
+        action='store_true',
+        help='all candidates of a DirectPose come out, for a suppression elsewhere',
     )
-    parser.add_argument(
+    smaller = parser.add_mutually_exclusive_group()
+    smaller.add_argument('--half', action='store_true', help='float16 in the convolutions')
+    smaller.add_argument(
         '--int8',
         metavar='IMAGES',
         help='8-bit integers in the convolutions; a folder of images like those to come, of which '
@@ -76,12 +83,14 @@ def main(argv=None):
     merge_options(cfg, args.cfg_options)
     facts = export_metadata(cfg) | dict(with_nms=not args.no_nms)
     model = load_trained(cfg, args.checkpoint, 'cpu')
-    if images is None:
-        export_onnx(model, args.out, not args.no_nms, facts)
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            path = osp.join(folder, 'float32.onnx')
-            export_onnx(model, path, True, facts)
+    with tempfile.TemporaryDirectory() as folder:
+        path = args.out if not (args.half or images) else osp.join(folder, 'float32.onnx')
+        export_onnx(model, path, not args.no_nms, facts)
+        if args.half:
+            from ..deploy.float16 import halve_onnx  # onnx, which is there after an export
+
+            halve_onnx(path, args.out)
+        elif images:
             detector = OnnxDetector(path)
             inputs = (detector.prepare([read_image(p)])[1] for p in tqdm(images, 'calibration'))
             quantize_onnx(path, args.out, inputs)

@@ -8,7 +8,7 @@ import numpy as np
 
 
 class OnnxDetector:
-    """A model that tools/export_onnx.py has written with NMS.
+    """A model that ``directpose export`` has written with NMS.
 
     Args:
         path: of the file.
@@ -24,10 +24,16 @@ class OnnxDetector:
     def __init__(self, path: str, engine: str = 'onnxruntime', **options) -> None:
         facts, self.run = ENGINES[engine](path, **options)
         if facts is None:
-            raise ValueError(f'{path} was not written by tools/export_onnx.py')
-        self.facts = json.loads(facts)
+            raise ValueError(f'{path} was not written by directpose export')
+        self.set_facts(json.loads(facts))
         if not self.facts['with_nms']:
             raise ValueError(f'{path} was exported with --no-nms: its people overlap')
+
+    def set_facts(self, facts: dict) -> None:
+        """Prepare images as a file says."""
+        self.facts = facts
+        self.areas = facts.get('pixel_areas')  # pixels are areas for models of other programs
+        self.shift = np.float32(self.areas['shift'] if self.areas else 0)
 
     def __call__(self, images: list[np.ndarray]) -> list[dict[str, np.ndarray]]:
         """Detect people.
@@ -50,13 +56,15 @@ class OnnxDetector:
         people = []
         for number, scale in enumerate(scales):
             mine = image_inds == number
-            points = keypoints[mine] / np.float32([scale, scale, 1])
-            found = dict(boxes=boxes[mine] / scale, scores=scores[mine], labels=labels[mine])
+            points = keypoints[mine]  # a copy
+            points[..., :2] = points[..., :2] * scale - self.shift
+            corners = (boxes[mine].reshape(-1, 2, 2) * scale - self.shift).reshape(-1, 4)
+            found = dict(boxes=corners, scores=scores[mine], labels=labels[mine])
             people.append(found | dict(keypoints=points))
         return people
 
-    def prepare(self, images: list[np.ndarray]) -> tuple[list[float], dict[str, np.ndarray]]:
-        """The scale at which the model sees each image, and its inputs."""
+    def prepare(self, images: list[np.ndarray]) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+        """Pixels (x, y) of each image to a pixel of the model's input, and that input."""
         scales, resized = zip(*map(self._resize, images), strict=True)
         sizes = np.array([image.shape[:2] for image in resized], np.int64)
         height, width = -(-sizes.max(0) // 32) * 32
@@ -66,15 +74,18 @@ class OnnxDetector:
             place[:, : image.shape[0], : image.shape[1]] = image.transpose(2, 0, 1)
         return list(scales), dict(images=batch, sizes=sizes)
 
-    def _resize(self, image: np.ndarray) -> tuple[float, np.ndarray]:
-        """The scale of the network input, and the image at that scale, as in the training."""
-        height, width = image.shape[:2]
+    def _resize(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The scale back from the network input, and the image at its size, as in the training."""
+        sides = np.array(image.shape[1::-1])  # (w, h)
         short_side, long_side = self.facts['short_side'], self.facts['long_side']
-        scale = min(short_side / min(height, width), long_side / max(height, width))
-        size = max(1, round(width * scale)), max(1, round(height * scale))
+        scale = min(short_side / sides.min(), long_side / sides.max())
+        if self.areas is not None:
+            size = np.maximum(1, (sides * scale + self.areas['rounding']).astype(int))
+            return np.float32(sides / size), cv2.resize(image, size.tolist())
+        size = np.maximum(1, np.round(sides * scale).astype(int))
         matrix = np.array([[scale, 0, 0], [0, scale, 0]])
-        border = cv2.BORDER_REPLICATE
-        return scale, cv2.warpAffine(image, matrix, size, borderMode=border)
+        resized = cv2.warpAffine(image, matrix, size.tolist(), borderMode=cv2.BORDER_REPLICATE)
+        return np.float32([1 / scale] * 2), resized
 
 
 def open_onnxruntime(path: str, **options) -> tuple[str | None, Callable]:

@@ -12,6 +12,11 @@ FOUND = 0.5
 BOX_FILL = 0.53
 
 
+def areas_in_boxes(bboxes: Tensor) -> Tensor:
+    """Areas (N,) of people in boxes (N, 4) xyxy, in square pixels, as far as boxes tell."""
+    return BOX_FILL * (bboxes[:, 2:] - bboxes[:, :2]).clamp(min=1).prod(1)
+
+
 def keypoint_similarities(
     keypoints: Tensor, truth: Tensor, areas: Tensor, sigmas: Tensor
 ) -> Tensor:

@@ -78,22 +78,39 @@ def clip_boxes(bboxes: Tensor, img_sizes: Tensor) -> Tensor:
 def suppress(
     people: Detections, img_sizes: Tensor, num_classes: int, iou_thr: float, max_per_img: int
 ) -> Detections:
-    """Keep the best of overlapping people of an image and a class, by falling score.
+    """Keep the best of overlapping people; see :func:`nms_by_image`."""
+    found = people.bboxes, people.scores, people.batch_inds, people.labels
+    return people.take(nms_by_image(*found, img_sizes, num_classes, iou_thr, max_per_img))
+
+
+def nms_by_image(
+    bboxes: Tensor,
+    scores: Tensor,
+    batch_inds: Tensor,
+    labels: Tensor,
+    img_sizes: Tensor,
+    num_classes: int,
+    iou_thr: float,
+    max_per_img: int,
+) -> Tensor:
+    """Indices of the best of overlapping boxes of an image and a class, by falling score.
 
     One suppression for all images and classes, so that nothing waits for the host: its cost grows
-    with the square of the people of the batch.
+    with the square of the boxes of the batch.
 
     Args:
-        people: with boxes inside of their images.
+        bboxes (N, 4): xyxy, inside of their images.
+        scores (N,)
+        batch_inds (N,), labels (N,): image and class of each.
         img_sizes (B, 2): (h, w).
         num_classes: C.
-        iou_thr: people who overlap by more than this are the same.
+        iou_thr: boxes that overlap by more than this show the same.
         max_per_img: how many of an image are kept at most.
     """
     # Beside each other, other images and classes do not overlap.
-    apart = (people.batch_inds * num_classes + people.labels) * (img_sizes.max() + 1)
-    keep = nms(people.bboxes + apart[:, None].to(people.bboxes.dtype), people.scores, iou_thr)
+    apart = (batch_inds * num_classes + labels) * (img_sizes.max() + 1)
+    keep = nms(bboxes + apart[:, None].to(bboxes.dtype), scores, iou_thr)
     images = torch.arange(img_sizes.shape[0], device=keep.device)
-    of_image = people.batch_inds[keep][:, None] == images  # (N, B)
+    of_image = batch_inds[keep][:, None] == images  # (N, B)
     ranks = (of_image.cumsum(0) * of_image).sum(1)  # from 1, within the image
-    return people.take(keep[ranks <= max_per_img])
+    return keep[ranks <= max_per_img]

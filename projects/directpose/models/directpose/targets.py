@@ -13,7 +13,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ...utils.errors import InputError
-from ..similarity import BOX_FILL, FOUND, keypoint_similarities
+from ..similarity import FOUND, areas_in_boxes, keypoint_similarities
 from .assigner import box_distances, centerness_targets
 from .coder import decode_keypoints, encode_keypoints
 
@@ -82,7 +82,7 @@ def person_areas(labels: InstanceData) -> Tensor:
     """Areas (G,) of the people in square pixels; a share of their boxes where they are unknown."""
     if 'areas' in labels:
         return labels.areas.float()
-    return BOX_FILL * (labels.bboxes[:, 2:] - labels.bboxes[:, :2]).float().prod(-1)
+    return areas_in_boxes(labels.bboxes.float())
 
 
 @TASK_UTILS.register_module()

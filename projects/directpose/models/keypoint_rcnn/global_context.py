@@ -46,9 +46,12 @@ class RelativeSelfAttention(nn.Module):
             part.unflatten(1, (self.num_heads, -1)).flatten(3).transpose(2, 3)  # (N, H, S * S, D)
             for part in (*self.to_qk(x).chunk(2, 1), self.to_v(x))
         )
-        attended = F.scaled_dot_product_attention(
-            query, key, value, attn_mask=self.position_logits(query)
-        )
+        logits = self.position_logits(query)
+        if torch.compiler.is_exporting():  # torch's own looks at the number of regions
+            logits = logits + query @ key.transpose(2, 3) * query.shape[-1] ** -0.5
+            attended = logits.softmax(-1) @ value
+        else:
+            attended = F.scaled_dot_product_attention(query, key, value, attn_mask=logits)
         return attended.transpose(2, 3).flatten(1, 2).unflatten(2, x.shape[-2:])
 
     def position_logits(self, query: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...utils.errors import InputError
 from ..pose_results import pose_instances, to_host, to_original_pixels
-from ..similarity import BOX_FILL
+from ..similarity import areas_in_boxes
 from .heatmap_coder import decode_heatmaps, enlarge, keypoint_confidences
 
 
@@ -172,8 +172,9 @@ class KeypointRoIHead(StandardRoIHead):
         )
         heatmaps = self.keypoint_forward(x, rois).float()
         keypoints, _ = decode_heatmaps(heatmaps, rois[:, 1:])
-        areas = BOX_FILL * (bboxes[:, 2:] - bboxes[:, :2]).clamp(min=1).prod(1)
-        keypoint_scores = keypoint_confidences(heatmaps, rois[:, 1:], keypoints, areas, self.sigmas)
+        keypoint_scores = keypoint_confidences(
+            heatmaps, rois[:, 1:], keypoints, areas_in_boxes(bboxes), self.sigmas
+        )
         counts = [len(boxes) for boxes in results_list]
         people = to_host(bboxes, scores, labels, keypoints, keypoint_scores)
         results = []
