@@ -17,8 +17,8 @@ from torchvision.ops import FrozenBatchNorm2d
 
 from ..models.directpose.decoding import clip_boxes, nms_by_image
 from ..models.keypoint_rcnn.heatmap_coder import enlarge, keypoint_confidences
-from ..models.similarity import areas_in_boxes
 from ..utils.errors import InputError
+from ..utils.similarity import areas_in_boxes
 from .exportable import Exportable
 
 CUBIC = -0.75  # as torch and OpenCV interpolate

@@ -13,7 +13,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ...utils.errors import InputError
-from ..similarity import FOUND, areas_in_boxes, keypoint_similarities
+from ...utils.similarity import FOUND, areas_in_boxes, keypoint_similarities
 from .assigner import box_distances, centerness_targets
 from .coder import decode_keypoints, encode_keypoints
 

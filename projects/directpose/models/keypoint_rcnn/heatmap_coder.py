@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..similarity import FOUND
+from ...utils.similarity import FOUND
 
 
 def keypoint_cells(keypoints: Tensor, visible: Tensor, rois: Tensor, size: int) -> tuple:

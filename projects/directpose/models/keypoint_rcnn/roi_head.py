@@ -12,8 +12,8 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ...utils.errors import InputError
+from ...utils.similarity import areas_in_boxes
 from ..pose_results import pose_instances, to_host, to_original_pixels
-from ..similarity import areas_in_boxes
 from .heatmap_coder import decode_heatmaps, enlarge, keypoint_confidences
 
 
