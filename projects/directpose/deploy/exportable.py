@@ -6,6 +6,7 @@ Legend of dimensions:
 
 import torch
 from mmcv.cnn import fuse_conv_bn
+from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 
@@ -16,12 +17,12 @@ class Exportable(nn.Module):
         model: on the CPU; its batch normalisation is fused, in place.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: BaseModel) -> None:
         super().__init__()
         self.model = fuse_conv_bn(model.eval())
         preprocessor = model.data_preprocessor
-        self.register_buffer('mean', preprocessor.mean)
-        self.register_buffer('std', preprocessor.std)
+        self.register_buffer('mean', preprocessor.get_buffer('mean'))
+        self.register_buffer('std', preprocessor.get_buffer('std'))
         self.swaps_channels = swaps_channels(preprocessor)
 
     def forward(self, images: Tensor, sizes: Tensor) -> tuple[Tensor, ...]:
@@ -53,7 +54,7 @@ class ExportableDirectPose(Exportable):
         with_nms: suppress overlapping people; without, all candidates come out.
     """
 
-    def __init__(self, model: nn.Module, with_nms: bool = True) -> None:
+    def __init__(self, model: BaseModel, with_nms: bool = True) -> None:
         super().__init__(model)
         self.with_nms = with_nms
 

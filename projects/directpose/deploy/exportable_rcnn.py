@@ -39,7 +39,7 @@ class ExportableKeypointRCNN(Exportable):
             raise InputError(f'the export suppresses by nms, and the config by {kinds - {"nms"}}')
         for layer in [m for m in model.modules() if isinstance(m, RoIAlign)]:
             layer.use_torchvision = True  # mmcv's operator cannot be exported
-        freeze_batch_norms(model.roi_head)
+        freeze_batch_norms(model.get_submodule('roi_head'))
 
     def detect(self, feats: tuple[Tensor, ...], sizes: Tensor) -> tuple[Tensor, ...]:
         """People from feature maps, see :meth:`forward`."""

@@ -81,11 +81,11 @@ class OnnxDetector:
         scale = min(short_side / sides.min(), long_side / sides.max())
         if self.areas is not None:
             size = np.maximum(1, (sides * scale + self.areas['rounding']).astype(int))
-            return np.float32(sides / size), cv2.resize(image, size.tolist())
+            return (sides / size).astype(np.float32), cv2.resize(image, size.tolist())
         size = np.maximum(1, np.round(sides * scale).astype(int))
         matrix = np.array([[scale, 0, 0], [0, scale, 0]])
         resized = cv2.warpAffine(image, matrix, size.tolist(), borderMode=cv2.BORDER_REPLICATE)
-        return np.float32([1 / scale] * 2), resized
+        return np.full(2, 1 / scale, np.float32), resized
 
 
 def open_onnxruntime(path: str, **options) -> tuple[str | None, Callable]:

@@ -95,7 +95,7 @@ def example_inputs(model: nn.Module) -> tuple[Tensor, Tensor]:
     and the model would run at that size only.
     """
     head = model.rpn_head if isinstance(model, KeypointRCNN) else model.bbox_head
-    coarsest = head.prior_generator.strides[-1][0]
+    coarsest = int(head.prior_generator.strides[-1][0])
     height, width = 2 * coarsest + DIVISOR, 3 * coarsest + DIVISOR
     sizes = torch.tensor([[height, width], [height - DIVISOR + 4, width - DIVISOR]])
     return torch.rand(2, 3, height, width) * 255, sizes

@@ -43,10 +43,14 @@ def match_people(results: list[dict], truth: list[dict], sigmas: np.ndarray) -> 
 
 def similarities_to(result: dict, person: dict, sigmas: np.ndarray) -> np.ndarray:
     """COCO's similarity of each keypoint (K,), NaN where it is not labelled."""
-    found, true = (np.reshape(record['keypoints'], (-1, 3)) for record in (result, person))
-    found, true, area, sigmas = (torch.as_tensor(x) for x in (found, true, person['area'], sigmas))
-    values = keypoint_similarities(found[None, :, :2], true[None, :, :2], area[None], sigmas)[0]
-    return np.where(true[:, 2] > 0, values, np.nan)
+    found, true = (
+        torch.tensor(record['keypoints'], dtype=torch.float64).view(1, -1, 3)
+        for record in (result, person)
+    )
+    values = keypoint_similarities(
+        found[..., :2], true[..., :2], torch.tensor([person['area']]), torch.from_numpy(sigmas)
+    )
+    return torch.where(true[..., 2] > 0, values, torch.nan)[0].numpy()
 
 
 def calibration(matches: list[tuple]) -> dict:

@@ -114,8 +114,8 @@ class DirectPoseHead(BaseDenseHead):
         self.prior_generator = MlvlPointGenerator(list(strides), offset=0.5)
         self.register_buffer('regress_ranges', torch.tensor(regress_ranges), persistent=False)
         self.register_buffer('strides', torch.tensor(strides, dtype=torch.float), persistent=False)
-        sigmas = None if sigmas is None else torch.tensor(sigmas, dtype=torch.float)
-        self.register_buffer('sigmas', sigmas, persistent=False)
+        spreads = None if sigmas is None else torch.tensor(sigmas, dtype=torch.float)
+        self.register_buffer('sigmas', spreads, persistent=False)
         self.with_vis, self.with_bbox = loss_vis is not None, loss_bbox is not None
 
         self.kpt_predictor = MODELS.build(
