@@ -17,7 +17,7 @@ default_hooks = dict(
         metric=dict(type='MatchedPCK'),
         metric_key='PCK',
         badcase_thr=0.5),
-    # the probability that a keypoint is found; without a visibility branch the score of the person
+    # docs/inference.md: what the score of a keypoint means
     visualization=dict(kpt_thr=0.3))
 custom_hooks = [
     dict(type='SyncBuffersHook'),

@@ -15,7 +15,3 @@ val_pipeline = __import__('directpose').override_by_type(
     _base_.val_pipeline, ResizeKeepRatio=dict(type='ResizePixelAreas'))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = val_dataloader
-
-# The score of a keypoint is the probability that it is visible.
-default_hooks = dict(
-    visualization=dict(kpt_thr=0.3), badcase=dict(kpt_thr=0.3))

@@ -5,7 +5,3 @@ model = dict(
     bbox_head=dict(
         centerness_on_kpt=True,
         loss_vis=dict(type='mmdet.CrossEntropyLoss', use_sigmoid=True)))
-
-# The score of a keypoint is the probability that it is visible.
-default_hooks = dict(
-    visualization=dict(kpt_thr=0.3), badcase=dict(kpt_thr=0.3))

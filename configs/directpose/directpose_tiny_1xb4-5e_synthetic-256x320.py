@@ -44,7 +44,11 @@ model = dict(
     bbox_head=dict(
         strides=[8, 16, 32],
         regress_ranges=[(-1, 96), (96, 192), (192, 1e8)],
-        loss_kpt=dict(type='mmdet.SmoothL1Loss', beta=1 / 9, loss_weight=3.0)),
+        loss_kpt=dict(type='mmdet.SmoothL1Loss', beta=1 / 9, loss_weight=3.0),
+        # the score of a keypoint: how probable it is that it was found
+        loss_vis=dict(
+            type='mmdet.CrossEntropyLoss', use_sigmoid=True, loss_weight=0.2),
+        vis_target=dict(type='mmdet.FoundKeypoints')),
     # from random weights this branch teaches the backbone where joints are
     heatmap_head=dict(
         loss=dict(type='mmdet.SigmoidFocalLoss', loss_weight=16.0)),

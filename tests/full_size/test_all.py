@@ -5,11 +5,12 @@ from helpers.commands import call
 
 from .harness import CONFIGS, LEFT_OUT, NOT_EXPORTED, all_configs, params
 
+FOLDERS = ('directpose', 'directpose_v2', 'keypoint_rcnn')
 pytestmark = pytest.mark.full_size
 
 
 def test_every_config_is_taken_through_or_named():
-    taken = [p.id for folder in ('directpose', 'keypoint_rcnn') for p in params(folder)]
+    taken = [p.id for folder in FOLDERS for p in params(folder)]
     assert sorted(taken) == sorted(path.stem for path in all_configs())
     assert {path.stem for path in CONFIGS} - set(taken) == LEFT_OUT.keys()
 

@@ -11,3 +11,8 @@ pytestmark = pytest.mark.full_size
 @pytest.mark.parametrize('path', params('directpose'), scope='class')
 class TestDirectPose(EveryPath):
     pass
+
+
+@pytest.mark.parametrize('path', params('directpose_v2'), scope='class')
+class TestDirectPoseV2(EveryPath):
+    pass

@@ -31,6 +31,23 @@ def naive_options(channels=32):
     return dict(kpt_predictor=dict(type='mmdet.KeypointConv', in_channels=channels))
 
 
+def v2_options(channels=32, num_keypoints=17, **options):
+    """Options of :func:`build_head` for DirectPose v2."""
+    predictor = dict(type='mmdet.IteratedKPAlign', iterations=2, group_channels=channels // 4)
+    if num_keypoints == 17:
+        predictor['groups'] = COCO_GROUPS
+    return dict(
+        type='mmdet.DirectPoseV2Head',
+        kpt_predictor=predictor,
+        num_keypoints=num_keypoints,
+        sigmas=[0.05] * num_keypoints,
+        loss_oks=dict(type='mmdet.OKSLoss', loss_weight=2.0),
+        loss_vis=VISIBILITY,
+        vis_target=dict(type='mmdet.FoundKeypoints'),
+        **options,
+    )
+
+
 def random_feats(batch=2, channels=32, sizes=SIZES, dtype=torch.float32):
     return [torch.randn(batch, channels, *size, dtype=dtype) for size in sizes]
 

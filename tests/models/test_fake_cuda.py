@@ -17,6 +17,7 @@ from helpers.builders import (
     people,
     random_feats,
     sample_of,
+    v2_options,
 )
 from torch._subclasses import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -63,24 +64,32 @@ def fake_cuda(dtype):
         torch.set_autocast_dtype('cuda', before[1])
 
 
+V1 = dict(loss_vis=VISIBILITY, loss_bbox=GIOU)
+
+
 @pytest.mark.filterwarnings('ignore:User provided device_type')
 @pytest.mark.parametrize('dtype', HALF)
-@pytest.mark.parametrize('options', [{}, naive_options()], ids=['kpalign', 'naive'])
-def test_losses_and_keypoints_are_float32_on_the_gpu(dtype, options):
+@pytest.mark.parametrize(
+    ('options', 'losses_there'),
+    [(V1, 6), (V1 | naive_options(), 6), (v2_options(), 5)],
+    ids=['kpalign', 'naive', 'v2'],
+)
+def test_losses_and_keypoints_are_float32_on_the_gpu(dtype, options, losses_there):
     with fake_cuda(dtype) as mode:
         with torch.device('cuda'):
-            head = build_head(loss_vis=VISIBILITY, loss_bbox=GIOU, **options)
+            head = build_head(**options)
             heatmap_head = KeypointHeatmapHead(17, in_channels=32, feat_channels=32)
             feats = random_feats(2)
             samples = [sample_of(people((20, 30, 110, 200))) for _ in range(2)]
         assert head(feats)['cls_scores'][0].dtype == dtype
         mode.copies = 0
         losses = head.loss(feats, samples) | heatmap_head.loss(feats[0], samples)
-        assert mode.copies == 1  # in mmdet's GIoU loss
+        assert mode.copies == ('loss_bbox' in options)  # in mmdet's GIoU loss
+        mode.copies = 0
         found = head.predict(feats, samples, rescale=True)
-        assert mode.copies == 2  # the people
+        assert mode.copies == 1  # the people
     assert {(loss.dtype, loss.device.type) for loss in losses.values()} == {(torch.float32, 'cuda')}
-    assert len(losses) == 6 and len(found) == 2
+    assert len(losses) == losses_there and len(found) == 2
     for values in found[0].values():
         assert values.device.type == 'cpu' and values.dtype in (torch.float32, torch.int64)
         assert len(values) == FOUND // 2

@@ -177,14 +177,14 @@ def test_l1_loss_is_the_formula():
     targets = positive_targets(priors, [labels], matched, *points)
     tables = head.kpt_predictor.dense([torch.randn(1, 72, *size) for size in SIZES])
     locations = tables[0].shape.locations(*points)
-    offsets, _ = head.kpt_predictor(tables, locations)
+    (offsets,), logits = head.kpt_predictor.stages(tables, locations)
     numbers = targets.keypoints_visible.sum(1).long()  # n_i
     assert set(numbers.tolist()) == {5, 11}
     errors = zip((offsets - targets.offsets).abs(), numbers, strict=True)
     error = torch.stack([e[:n].mean() for e, n in errors])  # over labelled k, and x and y
     weight = targets.centernesses * numbers
     expected = (weight * error).sum() / weight.sum()
-    loss = head._keypoint_losses(tables, locations, targets)['loss_kpt']
+    loss = head._keypoint_losses([offsets], logits, targets)['loss_kpt']
     torch.testing.assert_close(loss, expected)
 
 

@@ -11,7 +11,15 @@ from unittest import mock
 import pytest
 import torch
 from directpose.models import KeypointHeatmapHead
-from helpers.builders import GIOU, VISIBILITY, build_head, people, random_feats, sample_of
+from helpers.builders import (
+    GIOU,
+    VISIBILITY,
+    build_head,
+    people,
+    random_feats,
+    sample_of,
+    v2_options,
+)
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
@@ -53,9 +61,13 @@ def count(function):
     return mode.calls + collections.Counter(tolist=len(lists))
 
 
+HEADS = [dict(loss_vis=VISIBILITY, loss_bbox=GIOU), v2_options()]
+
+
+@pytest.mark.parametrize('options', HEADS, ids=['v1', 'v2'])
 @pytest.mark.parametrize('batch', [1, 4])
-def test_a_training_step_waits_at_most_six_times(batch):
-    head = build_head(loss_vis=VISIBILITY, loss_bbox=GIOU)
+def test_a_training_step_waits_at_most_six_times(batch, options):
+    head = build_head(**options)
     heatmap_head = KeypointHeatmapHead(17, in_channels=32, feat_channels=32)
     feats = random_feats(batch)
     samples = [sample_of(people((20, 30, 110, 200), (150, 60, 200, 140))) for _ in range(batch)]
@@ -68,10 +80,11 @@ def test_a_training_step_waits_at_most_six_times(batch):
     assert calls.total() <= 6, calls
 
 
+@pytest.mark.parametrize('options', HEADS, ids=['v1', 'v2'])
 @pytest.mark.parametrize('batch', [1, 4])
 @torch.no_grad()
-def test_a_prediction_waits_at_most_four_times(batch):
-    head = build_head(loss_vis=VISIBILITY, loss_bbox=GIOU)
+def test_a_prediction_waits_at_most_four_times(batch, options):
+    head = build_head(**options)
     torch.nn.init.constant_(head.conv_cls.bias, 0)
     feats, samples = random_feats(batch), [sample_of(people()) for _ in range(batch)]
     calls = count(lambda: head.predict(feats, samples, rescale=True))

@@ -2,13 +2,18 @@
 
 from .blur_resnet import BlurResNet
 from .directpose import (
+    CenterAssigner,
     DirectPose,
     DirectPoseHead,
+    DirectPoseV2Head,
     FoundKeypoints,
+    IteratedKPAlign,
     KeypointConv,
     KeypointHeatmapHead,
     KPAlign,
     LabelledKeypoints,
+    OKSAssigner,
+    OKSLoss,
     SharedKPAlign,
 )
 from .keypoint_rcnn import (
@@ -27,13 +32,16 @@ from .tta import PoseTTAModel
 
 __all__ = [
     'BlurResNet',
+    'CenterAssigner',
     'ContextKeypointHead',
     'DirectPose',
     'DirectPoseHead',
+    'DirectPoseV2Head',
     'Float32RPNHead',
     'Float32RoIExtractor',
     'FoundKeypoints',
     'GlobalContextModule',
+    'IteratedKPAlign',
     'KPAlign',
     'KeypointConv',
     'KeypointHead',
@@ -41,6 +49,8 @@ __all__ = [
     'KeypointRCNN',
     'KeypointRoIHead',
     'LabelledKeypoints',
+    'OKSAssigner',
+    'OKSLoss',
     'PoseTTAModel',
     'SharedKPAlign',
     'SigmoidFocalLoss',

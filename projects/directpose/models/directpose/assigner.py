@@ -1,6 +1,7 @@
-"""Assignment of locations to people, as in FCOS."""
+"""Assignment of locations to people."""
 
 import torch
+from mmdet.registry import TASK_UTILS
 from torch import Tensor
 
 
@@ -29,6 +30,17 @@ def assign_points(
     """
     if len(bboxes) == 0:
         return points.new_full((len(points),), -1, dtype=torch.long)
+    candidates = center_region(points, strides, regress_ranges, bboxes, center_radius)
+    areas = (bboxes[:, 2:] - bboxes[:, :2]).prod(-1)
+    costs = areas.expand(len(points), -1).masked_fill(~candidates, float('inf'))
+    smallest, matched_gt_inds = costs.min(-1)
+    return matched_gt_inds.masked_fill(smallest.isinf(), -1)
+
+
+def center_region(
+    points: Tensor, strides: Tensor, regress_ranges: Tensor, bboxes: Tensor, center_radius: float
+) -> Tensor:
+    """Which locations may be positive for whom, (P, G); see :func:`assign_points`."""
     centers = (bboxes[:, :2] + bboxes[:, 2:]) / 2
     reach = center_radius * strides[:, None, None]  # (P, 1, 1)
     low = torch.maximum(centers - reach, bboxes[:, :2])  # (P, G, 2)
@@ -37,11 +49,7 @@ def assign_points(
 
     largest = box_distances(points[:, None], bboxes).amax(-1)  # (P, G)
     in_range = (largest >= regress_ranges[:, :1]) & (largest <= regress_ranges[:, 1:])
-
-    areas = (bboxes[:, 2:] - bboxes[:, :2]).prod(-1)
-    costs = areas.expand(len(points), -1).masked_fill(~(inside & in_range), float('inf'))
-    smallest, matched_gt_inds = costs.min(-1)
-    return matched_gt_inds.masked_fill(smallest.isinf(), -1)
+    return inside & in_range
 
 
 def box_distances(points: Tensor, bboxes: Tensor) -> Tensor:
@@ -56,3 +64,65 @@ def centerness_targets(distances: Tensor) -> Tensor:
     """
     pairs = distances.unflatten(-1, (2, 2))  # ((l, t), (r, b))
     return (pairs.amin(-2) / pairs.amax(-2)).prod(-1).clamp(min=0).sqrt()
+
+
+@TASK_UTILS.register_module()
+class CenterAssigner:
+    """Locations near the centre of somebody learn the smallest of these people, as in FCOS.
+
+    Args:
+        center_radius: see :func:`assign_points`.
+    """
+
+    def __init__(self, center_radius: float = 1.5) -> None:
+        self.center_radius = center_radius
+
+    def __call__(self, candidates: Tensor, oks: Tensor, probs: Tensor, bboxes: Tensor) -> Tensor:
+        """Index of the person (N,) of each location, -1 for nobody.
+
+        Args:
+            candidates (N, G): who may learn whom; see :func:`center_region`.
+            oks (N, G): similarity of what is predicted to each person.
+            probs (N, G): predicted probability of the person's class.
+            bboxes (G, 4): of the people.
+        """
+        areas = (bboxes[:, 2:] - bboxes[:, :2]).prod(-1)
+        return cheapest(areas.expand_as(candidates), candidates)
+
+
+@TASK_UTILS.register_module()
+class OKSAssigner(CenterAssigner):
+    """The locations that predict somebody best learn that person (SimOTA, by OKS).
+
+    Of the candidates near its centre, each person takes the cheapest by
+    ``-log(prob) - oks_weight * log(oks)``, as many as the sum of its ten highest OKS; a location
+    goes to the cheapest of those who take it.
+
+    Args:
+        center_radius: see :func:`assign_points`.
+        oks_weight: of the pose against the class.
+    """
+
+    best = 10
+    least = 1e-6  # probability and OKS of which there is a logarithm
+
+    def __init__(self, center_radius: float = 2.5, oks_weight: float = 3.0) -> None:
+        super().__init__(center_radius)
+        self.oks_weight = oks_weight
+
+    def __call__(self, candidates: Tensor, oks: Tensor, probs: Tensor, bboxes: Tensor) -> Tensor:
+        """See :meth:`CenterAssigner.__call__`."""
+        logs = [values.clamp(min=self.least).log() for values in (probs, oks)]
+        costs = (-logs[0] - self.oks_weight * logs[1]).masked_fill(~candidates, float('inf'))
+        highest = (oks * candidates).topk(min(self.best, len(oks)), 0).values
+        counts = highest.sum(0).floor().clamp(min=1)  # (G,)
+        ranks = costs.argsort(0).argsort(0)
+        return cheapest(costs, candidates & (ranks < counts))
+
+
+def cheapest(costs: Tensor, allowed: Tensor) -> Tensor:
+    """Index (N,) of the least allowed cost of each row (N, G), -1 where nothing is allowed."""
+    if costs.shape[1] == 0:
+        return costs.new_full((len(costs),), -1, dtype=torch.long)
+    smallest, inds = costs.masked_fill(~allowed, float('inf')).min(1)
+    return inds.masked_fill(smallest.isinf(), -1)

@@ -22,7 +22,7 @@ from ..pose_results import pose_instances, to_host, to_original_pixels
 from .assigner import assign_points
 from .coder import decode_boxes, decode_keypoints, enclosing_boxes
 from .decoding import Detections, clip_boxes, select_candidates, suppress
-from .sparse_maps import FeatureTable, Locations, PyramidShape, flatten_levels
+from .sparse_maps import FeatureTable, PyramidShape, flatten_levels
 from .targets import ignored_locations, positive_targets
 from .tower import Tower
 
@@ -33,7 +33,8 @@ INF = float('inf')
 class DirectPoseHead(BaseDenseHead):
     """FCOS head with K keypoints in place of the two corners of a box (DirectPose, section 3).
 
-    The optional branches are absent where their loss is ``None``.
+    The optional branches are absent where their loss is ``None``; without centerness, the score is
+    the class probability.
 
     Args:
         num_classes: C.
@@ -86,7 +87,7 @@ class DirectPoseHead(BaseDenseHead):
         centerness_on_kpt: bool = False,
         with_cp: bool = False,
         loss_cls: dict = dict(type='mmdet.SigmoidFocalLoss'),  # noqa: B006
-        loss_centerness: dict = dict(type='mmdet.CrossEntropyLoss', use_sigmoid=True),  # noqa: B006
+        loss_centerness: dict | None = dict(type='mmdet.CrossEntropyLoss', use_sigmoid=True),  # noqa: B006
         loss_kpt: dict = dict(type='mmdet.SmoothL1Loss', beta=1 / 9),  # noqa: B006
         loss_vis: dict | None = None,
         vis_target: dict = dict(type='mmdet.LabelledKeypoints'),  # noqa: B006
@@ -132,11 +133,13 @@ class DirectPoseHead(BaseDenseHead):
             **towers,
         )
         self.conv_cls = nn.Conv2d(feat_channels, num_classes, 3, padding=1)
-        self.conv_centerness = nn.Conv2d(
-            kpt_channels if centerness_on_kpt else feat_channels, 1, 3, padding=1
-        )
+        self.with_centerness = loss_centerness is not None
+        if self.with_centerness:
+            self.conv_centerness = nn.Conv2d(
+                kpt_channels if centerness_on_kpt else feat_channels, 1, 3, padding=1
+            )
+            self.loss_centerness = MODELS.build(loss_centerness)
         self.loss_cls = MODELS.build(loss_cls)
-        self.loss_centerness = MODELS.build(loss_centerness)
         self.loss_kpt = MODELS.build(loss_kpt)
         if self.with_vis:
             self.loss_vis = MODELS.build(loss_vis)
@@ -153,17 +156,21 @@ class DirectPoseHead(BaseDenseHead):
             feats: feature maps (B, C_in, H_l, W_l), finest level first.
 
         Returns:
-            ``cls_scores`` (B, C, H_l, W_l) and ``centernesses`` (B, 1, H_l, W_l), logits;
+            ``cls_scores`` (B, C, H_l, W_l) and ``centernesses`` (B, 1 or C, H_l, W_l), logits;
             ``kpt_tables``, what the keypoint predictor reads at locations, see its ``dense``; with
             the box branch also ``bbox_preds`` (B, 4, H_l, W_l), distances to the sides (l, t, r, b)
             in strides.
         """
         cls_feats = [self.cls_tower(x) for x in feats]
         kpt_feats = [self.kpt_tower(x) for x in feats]
-        centerness_feats = kpt_feats if self.centerness_on_kpt else cls_feats
+        cls_scores = [self.conv_cls(x) for x in cls_feats]
+        centernesses = cls_scores  # sqrt(p * p): the score is the class probability
+        if self.with_centerness:
+            centerness_feats = kpt_feats if self.centerness_on_kpt else cls_feats
+            centernesses = [self.conv_centerness(x) for x in centerness_feats]
         outs = dict(
-            cls_scores=[self.conv_cls(x) for x in cls_feats],
-            centernesses=[self.conv_centerness(x) for x in centerness_feats],
+            cls_scores=cls_scores,
+            centernesses=centernesses,
             kpt_tables=self.kpt_predictor.dense(kpt_feats),
         )
         if self.with_bbox:
@@ -199,17 +206,19 @@ class DirectPoseHead(BaseDenseHead):
         ignored = torch.stack([ignored_locations(priors, labels) for labels in batch_labels])
         cls_weights = ((matched >= 0) | ~ignored).to(cls_scores.dtype)
         num_pos = reduce_avg_factor(cls_scores.new_full((), len(batch_inds)))
-        centernesses = flatten_levels(outs['centernesses']).float()[batch_inds, point_inds, 0]
         losses = dict(
             loss_cls=self.loss_cls(
                 cls_scores, cls_targets, weight=cls_weights[..., None], avg_factor=num_pos
-            ),
-            loss_centerness=self.loss_centerness(
-                centernesses, targets.centernesses, avg_factor=num_pos
-            ),
+            )
         )
+        if self.with_centerness:
+            centernesses = flatten_levels(outs['centernesses']).float()[batch_inds, point_inds, 0]
+            losses['loss_centerness'] = self.loss_centerness(
+                centernesses, targets.centernesses, avg_factor=num_pos
+            )
         locations = PyramidShape.of(outs['cls_scores']).locations(batch_inds, point_inds)
-        losses.update(self._keypoint_losses(outs['kpt_tables'], locations, targets))
+        stages, vis_logits = self.kpt_predictor.stages(outs['kpt_tables'], locations)
+        losses.update(self._keypoint_losses(stages, vis_logits, targets))
         if self.with_bbox:
             distances = flatten_levels(outs['bbox_preds']).float()[batch_inds, point_inds]
             boxes = decode_boxes(distances, targets.points, targets.strides)
@@ -221,16 +230,19 @@ class DirectPoseHead(BaseDenseHead):
             )
         return losses
 
-    def _keypoint_losses(self, kpt_tables, locations: Locations, targets) -> dict[str, Tensor]:
+    def _keypoint_losses(
+        self, stages: list[Tensor], vis_logits: Tensor, targets: InstanceData
+    ) -> dict[str, Tensor]:
         """Losses of the keypoints, and of their visibility, at the N positives."""
-        offsets, vis_logits = self.kpt_predictor(kpt_tables, locations)
-        labelled = targets.keypoints_visible  # (N, K), 0 or 1
+        offsets, labelled = stages[-1], targets.keypoints_visible  # (N, K), 0 or 1
         weights = (targets.centernesses[:, None] * labelled)[..., None].expand_as(offsets)
         # Per location: centerness times labelled keypoints; the mean over x and y is the 2.
         avg_factor = 2 * reduce_avg_factor(weights[..., 0].sum())
-        losses = dict(
-            loss_kpt=self.loss_kpt(offsets, targets.offsets, weight=weights, avg_factor=avg_factor)
-        )
+        by_stage = [
+            share * self.loss_kpt(stage, targets.offsets, weight=weights, avg_factor=avg_factor)
+            for stage, share in zip(stages, self.kpt_predictor.stage_weights, strict=True)
+        ]
+        losses = dict(loss_kpt=sum(by_stage))
         if self.with_vis:
             losses['loss_vis'] = self.loss_vis(
                 vis_logits[..., 0],

@@ -61,8 +61,37 @@ def bilinear_corners(positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return columns, rows, weights
 
 
+class KeypointPredictor(nn.Module):
+    """What :class:`DirectPoseHead` takes its keypoints from, in one stage or in several.
+
+    Attributes:
+        stage_weights: how much the loss of each stage counts.
+    """
+
+    stage_weights: Sequence[float] = (1.0,)
+
+    def forward(self, tables, locations: Locations) -> tuple[Tensor, Tensor]:
+        """The last stage's offsets (N, K, 2), and visibility logits; see :meth:`stages`."""
+        stages, vis_logits = self.stages(tables, locations)
+        return stages[-1], vis_logits
+
+    def stages(self, tables, locations: Locations) -> tuple[list[Tensor], Tensor]:
+        """Predict the keypoints seen from N locations.
+
+        Args:
+            tables: what ``dense`` computes over whole levels.
+            locations: N of them.
+
+        Returns:
+            offsets (N, K, 2) of each stage: location -> keypoint, (x, y), in strides of the
+            location's level; vis_logits (N, K, c - 2): visibility logits, if there are any. All
+            float32 or wider.
+        """
+        raise NotImplementedError
+
+
 @MODELS.register_module()
-class KPAlign(nn.Module):
+class KPAlign(KeypointPredictor):
     """Keypoint Alignment layer (DirectPose, section 3.2).
 
     The *locator* predicts a rough place for each keypoint group, the *sampler*'s features are
@@ -157,19 +186,10 @@ class KPAlign(nn.Module):
         """
         return FeatureTable.of(feats), FeatureTable.of([self.sampler(x) for x in feats])
 
-    def forward(
+    def stages(
         self, tables: tuple[FeatureTable, FeatureTable], locations: Locations
-    ) -> tuple[Tensor, Tensor]:
-        """Predict the keypoints seen from N locations.
-
-        Args:
-            tables: see :meth:`dense`.
-            locations: N of them.
-
-        Returns:
-            offsets (N, K, 2): location -> keypoint, (x, y), in strides of the location's level;
-            vis_logits (N, K, c - 2): visibility logits, if there are any. Both float32 or wider.
-        """
+    ) -> tuple[list[Tensor], Tensor]:
+        """One stage: align once for each group; see :meth:`KeypointPredictor.stages`."""
         feats, maps = tables
         with float32_products(feats.cells):
             bases = self._locate(feats, locations)
@@ -178,11 +198,15 @@ class KPAlign(nn.Module):
 
             r = ratios[..., None]
             positions = r * locations.cells[:, None] + r * bases + r // 2  # (N, M, 2)
-            preds = self._refine(self._sample(maps, locations.batch_inds, sources, positions))
+            groups = torch.arange(self.num_groups, device=sources.device)
+            preds = self._refine(
+                self._sample(maps, locations.batch_inds, sources, positions, groups)
+            )
 
             offsets, vis_logits = preds[..., :2], preds[..., 2:]
             of_group = self.keypoint_group
-            return bases[:, of_group] + offsets / ratios[:, of_group, None], vis_logits
+            offsets = bases[:, of_group] + offsets / ratios[:, of_group, None]
+            return [offsets], vis_logits
 
     def _locate(self, feats: FeatureTable, locations: Locations) -> Tensor:
         """Base of each group at the locations: (N, M, 2), (x, y), in strides.
@@ -207,14 +231,20 @@ class KPAlign(nn.Module):
         return torch.einsum('nkc,kpc->nkp', sampled[:, self.keypoint_group], weight) + bias
 
     def _sample(
-        self, maps: FeatureTable, batch_inds: Tensor, sources: Tensor, positions: Tensor
+        self,
+        maps: FeatureTable,
+        batch_inds: Tensor,
+        sources: Tensor,
+        positions: Tensor,
+        groups: Tensor,
     ) -> Tensor:
-        """Read the sampler's maps bilinearly: (N, M, Cg).
+        """Read the sampler's maps bilinearly at S places seen from each location: (N, S, Cg).
 
         Args:
             maps: of the sampler, with F * Cg channels.
-            batch_inds (N,), sources (N, M): image and level that each group is read from.
-            positions (N, M, 2): (x, y) in cells of that level.
+            batch_inds (N,), sources (N, S): image and level that each is read from.
+            positions (N, S, 2): (x, y) in cells of that level.
+            groups (S,): whose features are read.
         """
         cells, shape = maps
         # One cell outside is as good as any further, and keeps the integers small.
@@ -222,12 +252,11 @@ class KPAlign(nn.Module):
         x = x.clamp(min=-1).minimum(shape.widths[sources])
         y = y.clamp(min=-1).minimum(shape.heights[sources])
         columns, rows, weights = bilinear_corners(torch.stack((x, y), -1))
-        inds, inside = shape.flat_index(sources[..., None], columns, rows)  # (N, M, 4)
+        inds, inside = shape.flat_index(sources[..., None], columns, rows)  # (N, S, 4)
         inds = batch_inds[:, None, None] * cells.shape[1] + inds
         # A row for each cell and feature group.
-        groups = torch.arange(self.num_groups, device=inds.device) % self.feature_groups
-        inds = inds * self.feature_groups + groups[:, None]
-        corners = F.embedding(inds, cells.reshape(-1, self.group_channels))  # (N, M, 4, Cg)
+        inds = inds * self.feature_groups + (groups % self.feature_groups)[:, None]
+        corners = F.embedding(inds, cells.reshape(-1, self.group_channels))  # (N, S, 4, Cg)
         return ((weights * inside)[..., None] * corners).sum(2)
 
 
@@ -255,7 +284,85 @@ class SharedKPAlign(KPAlign):
 
 
 @MODELS.register_module()
-class KeypointConv(nn.Module):
+class IteratedKPAlign(KPAlign):
+    """KPAlign that aligns again at each keypoint's own estimate.
+
+    The offsets p of a stage are where each keypoint's features are read in the next, from the
+    sampler's map of its group, at ``r * (cell + p) + (r - 1) / 2`` of the source level; two layers
+    for each keypoint turn them into d, and the stage's offsets are ``stop_gradient(p) + d / r``.
+    The first stage is that of :class:`KPAlign`. With visibility, each stage adds to its logits.
+
+    Args:
+        args, kwargs: of :class:`KPAlign`.
+        iterations: stages after the first.
+        stage_weights: how much the loss of each stage counts, by default 0.5 for all but the last.
+    """
+
+    def __init__(
+        self,
+        *args,
+        iterations: int = 1,
+        stage_weights: Sequence[float] | None = None,
+        **kwargs,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.stage_weights = stage_weights or [0.5] * iterations + [1.0]
+        if len(self.stage_weights) != iterations + 1:
+            raise InputError(
+                f'{iterations} iterations but {len(self.stage_weights)} stage_weights: '
+                'IteratedKPAlign needs one of each for every iteration, and one before'
+            )
+        count = len(self.get_buffer('keypoint_group'))
+        self.iterations = nn.ModuleList(
+            KeypointwiseLayers(count, self.group_channels, self.point_channels)
+            for _ in range(iterations)
+        )
+
+    def stages(
+        self, tables: tuple[FeatureTable, FeatureTable], locations: Locations
+    ) -> tuple[list[Tensor], Tensor]:
+        """See :meth:`KeypointPredictor.stages`."""
+        stages, vis_logits = super().stages(tables, locations)
+        maps, of_group = tables[1], self.get_buffer('keypoint_group')
+        sources = (locations.levels[:, None] - self.level_offsets).clamp(min=0)[:, of_group]
+        ratios = 2 ** (locations.levels[:, None] - sources)[..., None]  # (N, K, 1)
+        for layers in self.iterations:
+            start = stages[-1].detach()
+            positions = ratios * (locations.cells[:, None] + start) + (ratios - 1) / 2
+            with float32_products(start):
+                preds = layers(
+                    self._sample(maps, locations.batch_inds, sources, positions, of_group)
+                )
+            stages.append(start + preds[..., :2] / ratios)
+            vis_logits = vis_logits + preds[..., 2:]
+        return stages, vis_logits
+
+
+class KeypointwiseLayers(nn.Module):
+    """Two layers with a ReLU between for each keypoint, in float32; the last starts at zero.
+
+    Args:
+        num_keypoints: K.
+        channels: C.
+        outputs: c, of each keypoint.
+    """
+
+    def __init__(self, num_keypoints: int, channels: int, outputs: int) -> None:
+        super().__init__()
+        hidden = torch.randn(num_keypoints, channels, channels) * (2 / channels) ** 0.5
+        self.hidden_weight = nn.Parameter(hidden)
+        self.hidden_bias = nn.Parameter(torch.zeros(num_keypoints, channels))
+        self.weight = nn.Parameter(torch.zeros(num_keypoints, outputs, channels))
+        self.bias = nn.Parameter(torch.zeros(num_keypoints, outputs))
+
+    def forward(self, feats: Tensor) -> Tensor:
+        """Features (N, K, C) -> outputs (N, K, c)."""
+        hidden = torch.einsum('nkc,kdc->nkd', feats, self.hidden_weight) + self.hidden_bias
+        return torch.einsum('nkd,kod->nko', hidden.relu(), self.weight) + self.bias
+
+
+@MODELS.register_module()
+class KeypointConv(KeypointPredictor):
     """Predict all keypoints of a location by one 3x3 convolution (DirectPose, section 3.1).
 
     It stands in :class:`DirectPoseHead` where :class:`KPAlign` does, with the same interface;
@@ -285,10 +392,10 @@ class KeypointConv(nn.Module):
         """The output of the keypoint tower, (B, C, H_l, W_l) for each level, as a table."""
         return FeatureTable.of(feats)
 
-    def forward(self, table: FeatureTable, locations: Locations) -> tuple[Tensor, Tensor]:
-        """As :meth:`KPAlign.forward`: offsets (N, K, 2) in strides, vis_logits (N, K, c - 2)."""
+    def stages(self, table: FeatureTable, locations: Locations) -> tuple[list[Tensor], Tensor]:
+        """One stage; see :meth:`KeypointPredictor.stages`."""
         seen = at_least_float32(gather_3x3(table, locations)).transpose(1, 2)  # (N, C, 9)
         with float32_products(seen):
             preds = F.linear(seen.flatten(1), self.conv.weight.flatten(1), self.conv.bias)
         preds = preds.unflatten(1, (-1, self.point_channels))
-        return preds[..., :2], preds[..., 2:]
+        return [preds[..., :2]], preds[..., 2:]

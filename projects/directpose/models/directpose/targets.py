@@ -8,12 +8,18 @@ import itertools
 from collections.abc import Sequence
 
 import torch
-from mmdet.registry import TASK_UTILS
+from mmdet.registry import MODELS, TASK_UTILS
 from mmengine.structures import InstanceData
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...utils.errors import InputError
-from ...utils.similarity import FOUND, areas_in_boxes, keypoint_similarities
+from ...utils.similarity import (
+    FOUND,
+    areas_in_boxes,
+    keypoint_similarities,
+    object_keypoint_similarities,
+)
+from ..losses import reduce_avg_factor
 from .assigner import box_distances, centerness_targets
 from .coder import decode_keypoints, encode_keypoints
 
@@ -58,24 +64,39 @@ def positive_targets(
     starts = itertools.accumulate([0, *map(len, batch_labels[:-1])])
     # Filled on the device: a GPU would wait for a copy from the host.
     first = torch.stack([matched.new_full((), start) for start in starts])
-    people = InstanceData.cat(
+    inds = matched[batch_inds, point_inds] + first[batch_inds]
+    return targets_at(people_of(batch_labels)[inds], priors[point_inds])
+
+
+def people_of(batch_labels: Sequence[InstanceData]) -> InstanceData:
+    """The G people of all images, one after the other.
+
+    Returns:
+        ``batch_inds`` (G,), the image of each, ``bboxes`` (G, 4), ``labels`` (G,), ``areas`` (G,),
+        ``keypoints`` (G, K, 2) and ``keypoints_visible`` (G, K), 0 or 1.
+    """
+    return InstanceData.cat(
         [
             InstanceData(
+                batch_inds=torch.full_like(labels.labels, number, dtype=torch.long),
                 bboxes=labels.bboxes.float(),
                 labels=labels.labels.long(),
                 areas=person_areas(labels),
                 keypoints=labels.keypoints.float(),
                 keypoints_visible=(labels.keypoints_visible > 0).float(),
             )
-            for labels in batch_labels
+            for number, labels in enumerate(batch_labels)
         ]
     )
-    targets = people[matched[batch_inds, point_inds] + first[batch_inds]]
-    targets.points = priors[point_inds, :2]
-    targets.strides = priors[point_inds, 2]
-    targets.offsets = encode_keypoints(targets.keypoints, targets.points, targets.strides)
-    targets.centernesses = centerness_targets(box_distances(targets.points, targets.bboxes))
-    return targets
+
+
+def targets_at(people: InstanceData, priors: Tensor) -> InstanceData:
+    """Targets of N people at the locations (N, 4) that learn them; see :func:`positive_targets`."""
+    points, strides = priors[:, :2], priors[:, 2]
+    people.points, people.strides = points, strides
+    people.offsets = encode_keypoints(people.keypoints, points, strides)
+    people.centernesses = centerness_targets(box_distances(points, people.bboxes))
+    return people
 
 
 def person_areas(labels: InstanceData) -> Tensor:
@@ -122,3 +143,31 @@ class FoundKeypoints:
         keypoints = decode_keypoints(offsets, targets.points, targets.strides)
         near = keypoint_similarities(keypoints, targets.keypoints, targets.areas, sigmas) >= FOUND
         return targets.keypoints_visible * near
+
+
+@MODELS.register_module()
+class OKSLoss(nn.Module):
+    """1 - OKS of poses, weighted by the centerness of their locations.
+
+    Args:
+        loss_weight: weight of the loss.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(self, offsets: Tensor, targets: InstanceData, sigmas: Tensor) -> Tensor:
+        """The weighted mean over the N positives.
+
+        Args:
+            offsets (N, K, 2): predicted, in strides.
+            targets: see :func:`positive_targets`.
+            sigmas (K,): of the keypoints.
+        """
+        poses = decode_keypoints(offsets, targets.points, targets.strides)
+        oks = object_keypoint_similarities(
+            poses, targets.keypoints, targets.keypoints_visible, targets.areas, sigmas
+        )
+        weights = targets.centernesses
+        return self.loss_weight * (weights * (1 - oks)).sum() / reduce_avg_factor(weights.sum())

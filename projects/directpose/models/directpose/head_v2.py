@@ -1,0 +1,136 @@
+"""The head of DirectPose v2: quality scores, and poses that decide who learns.
+
+Legend of dimensions:
+    B images, P locations of all levels, G people of all images, K keypoints, C classes,
+    N candidates, later positives.
+"""
+
+import torch
+from mmdet.registry import MODELS, TASK_UTILS
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from ...utils.similarity import object_keypoint_similarities
+from ..losses import reduce_avg_factor
+from .assigner import center_region
+from .coder import decode_keypoints
+from .head import DirectPoseHead
+from .sparse_maps import PyramidShape, flatten_levels
+from .targets import ignored_locations, people_of, targets_at
+
+
+@MODELS.register_module()
+class DirectPoseV2Head(DirectPoseHead):
+    """DirectPose whose score is the quality of the pose, and whose poses decide who learns.
+
+    The target of a positive's score is ``OKS(pose, truth) ** quality_power``; there is no
+    centerness. Poses are predicted at the candidates of an assigner, which chooses the positives
+    among them.
+
+    Args:
+        sigmas: of the K keypoints, as in COCO's OKS; a :class:`DirectPose` gives its metainfo's.
+        assigner: config of :class:`OKSAssigner` or :class:`CenterAssigner`.
+        quality_power: see above.
+        loss_cls: config of a loss on logits with targets in [0, 1].
+        loss_oks: config of :class:`OKSLoss` (optional).
+        kwargs: of :class:`DirectPoseHead`, without ``center_radius``, centerness and boxes.
+    """
+
+    def __init__(
+        self,
+        *,
+        sigmas,
+        assigner: dict = dict(type='mmdet.OKSAssigner'),  # noqa: B006
+        quality_power: float = 0.5,
+        loss_cls: dict = dict(type='mmdet.VarifocalLoss', use_sigmoid=True),  # noqa: B006
+        loss_oks: dict | None = None,
+        **kwargs,
+    ) -> None:
+        super().__init__(sigmas=sigmas, loss_cls=loss_cls, loss_centerness=None, **kwargs)
+        self.assigner = TASK_UTILS.build(assigner)
+        self.quality_power = quality_power
+        self.loss_oks = MODELS.build(loss_oks) if loss_oks is not None else None
+
+    @torch.compiler.disable  # sizes depend on values
+    def loss_by_feat(self, outs: dict, batch_labels: list[InstanceData]) -> dict[str, Tensor]:
+        """Losses from the outputs of :meth:`forward` and the labels of the B images, in float32."""
+        cls_scores = flatten_levels(outs['cls_scores']).float()  # (B, P, C)
+        priors = self._priors(outs['cls_scores'])  # (P, 4)
+        people = people_of(batch_labels)
+        near = [self._candidates(priors, people_of([labels])) for labels in batch_labels]
+        batch_inds, point_inds = torch.stack([n.any(1) for n in near]).nonzero(as_tuple=True)
+        locations = PyramidShape.of(outs['cls_scores']).locations(batch_inds, point_inds)
+        stages, vis_logits = self.kpt_predictor.stages(outs['kpt_tables'], locations)
+
+        logits = cls_scores.detach()[batch_inds, point_inds]  # (N, C)
+        matched, oks = self._match(people, stages[-1], priors[point_inds], batch_inds, logits)
+        chosen = (matched >= 0).nonzero()[:, 0]
+        matched, batch_inds, point_inds = matched[chosen], batch_inds[chosen], point_inds[chosen]
+        targets = targets_at(people[matched], priors[point_inds])
+
+        cls_targets = torch.zeros_like(cls_scores)
+        quality = oks[chosen, matched] ** self.quality_power
+        cls_targets[batch_inds, point_inds, targets.labels] = quality
+        weights = torch.stack([~ignored_locations(priors, labels) for labels in batch_labels])
+        weights[batch_inds, point_inds] = True
+        num_pos = reduce_avg_factor(cls_scores.new_full((), len(chosen)))
+        loss_cls = self.loss_cls(
+            cls_scores, cls_targets, weight=weights[..., None].float(), avg_factor=num_pos
+        )
+        stages = [stage[chosen] for stage in stages]
+        losses = dict(loss_cls=loss_cls)
+        losses.update(self._keypoint_losses(stages, vis_logits[chosen], targets))
+        return losses
+
+    def _keypoint_losses(
+        self, stages: list[Tensor], vis_logits: Tensor, targets: InstanceData
+    ) -> dict[str, Tensor]:
+        """Those of the parent, and that of the OKS."""
+        losses = super()._keypoint_losses(stages, vis_logits, targets)
+        if self.loss_oks is not None:
+            shares = self.kpt_predictor.stage_weights
+            losses['loss_oks'] = sum(
+                share * self.loss_oks(stage, targets, self.sigmas)
+                for stage, share in zip(stages, shares, strict=True)
+            )
+        return losses
+
+    def _candidates(self, priors: Tensor, people: InstanceData) -> Tensor:
+        """Which locations (N, 4) may be positive for whom: (N, G).
+
+        For a person without a labelled keypoint none may: its box is made empty.
+        """
+        labelled = people.keypoints_visible.any(-1, keepdim=True)
+        bboxes = torch.where(labelled, people.bboxes, 0.0)
+        levels = torch.bucketize(priors[:, 2].contiguous(), self.strides)
+        ranges = self.regress_ranges[levels]
+        radius = self.assigner.center_radius
+        return center_region(priors[:, :2], priors[:, 2], ranges, bboxes, radius)
+
+    @torch.no_grad()
+    def _match(
+        self,
+        people: InstanceData,
+        offsets: Tensor,
+        priors: Tensor,
+        batch_inds: Tensor,
+        logits: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """The person of each candidate, and how well each candidate predicts each person.
+
+        Args:
+            people: G of all images, see :func:`people_of`.
+            offsets (N, K, 2): predicted, in strides.
+            priors (N, 4), batch_inds (N,): where the candidates are.
+            logits (N, C): their classes.
+
+        Returns:
+            index of the person (N,), -1 for nobody, and OKS (N, G).
+        """
+        candidates = self._candidates(priors, people) & (batch_inds[:, None] == people.batch_inds)
+        poses = decode_keypoints(offsets, priors[:, :2], priors[:, 2])
+        oks = object_keypoint_similarities(
+            poses[:, None], people.keypoints, people.keypoints_visible, people.areas, self.sigmas
+        )
+        probs = logits.sigmoid()[:, people.labels]
+        return self.assigner(candidates, oks, probs, people.bboxes), oks
