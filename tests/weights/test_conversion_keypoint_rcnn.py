@@ -14,6 +14,7 @@ from directpose.weights.conversion import from_detectron2
 from helpers.commands import ROOT, load_tool
 from mmengine.config import Config
 from mmpose.registry import MODELS
+from torchvision.models import resnext101_32x8d
 from torchvision.models.detection import keypointrcnn_resnet50_fpn
 
 CONFIGS = ROOT / 'configs/keypoint_rcnn'
@@ -69,6 +70,67 @@ def test_detectron2(which, config, suffix, request, tmp_path, capsys):
     convert('detectron2', src, dst)
     check_checkpoint(str(dst), model_of(config))
     assert 'roi_head.keypoint_head' in capsys.readouterr().out
+
+
+def deeper(weights):
+    """Weights of a backbone of 101 layers: 23 blocks in the fourth stage in place of 6."""
+    block = {n: w for n, w in weights.items() if '.res4.5.' in n}
+    more = {n.replace('.res4.5.', f'.res4.{k}.'): w for k in range(6, 23) for n, w in block.items()}
+    return weights | more
+
+
+BLOCK = r'backbone\.bottom_up\.(stem|res(\d)\.(\d+))\.(.*)'
+
+
+def from_resnext(weights, backbone):
+    """Weights of detectron2 whose backbone is torchvision's, under detectron2's names."""
+    theirs = backbone.state_dict()
+    result = {n: w for n, w in weights.items() if 'bottom_up' not in n}
+    for name in deeper(weights):
+        if not (match := re.match(BLOCK, name)):
+            continue
+        where, stage, block, rest = match.groups()
+        rest = rest.replace('shortcut.norm.', 'downsample.1.').replace('shortcut.', 'downsample.0.')
+        rest = re.sub(r'conv(\d)\.norm\.', r'bn\1.', rest)
+        place = '' if where == 'stem' else f'layer{int(stage) - 1}.{block}.'
+        result[name] = theirs[place + rest].numpy()
+    return result
+
+
+@pytest.mark.parametrize('which', ['plain', 'refined'])
+def test_detectron2_with_101_layers(which, request, tmp_path):
+    weights = deeper(request.getfixturevalue(which))
+    src, dst = tmp_path / 'src.pkl', tmp_path / 'dst.pth'
+    src.write_bytes(pickle.dumps(dict(model=weights), protocol=2))
+    convert('detectron2', src, dst)
+    gcm = '_gcm' if which == 'refined' else ''
+    model = model_of(f'keypoint-rcnn_r101_fpn{gcm}_detectron2_coco-800x1333')
+    check_checkpoint(str(dst), model)
+
+
+@torch.no_grad()
+def test_detectron2_with_resnext(plain, tmp_path):
+    """Features of the converted backbone are those of torchvision's with the same weights."""
+    torch.manual_seed(0)
+    theirs = resnext101_32x8d().eval()
+    for norm in (m for m in theirs.modules() if isinstance(m, torch.nn.BatchNorm2d)):
+        norm.weight.uniform_(0.2, 0.5)
+        norm.running_mean.normal_(std=0.1)
+    src, dst = tmp_path / 'src.pkl', tmp_path / 'dst.pth'
+    src.write_bytes(pickle.dumps(dict(model=from_resnext(plain, theirs)), protocol=2))
+    convert('detectron2', src, dst)
+    model = model_of('keypoint-rcnn_x101_fpn_detectron2_coco-800x1333').eval()
+    check_checkpoint(str(dst), model)
+    model.load_state_dict(read_checkpoint(str(dst))[0], strict=False)
+    images = torch.randn(1, 3, 64, 96)
+    maps = theirs.maxpool(theirs.relu(theirs.bn1(theirs.conv1(images))))
+    for layer, found in zip(
+        (theirs.layer1, theirs.layer2, theirs.layer3, theirs.layer4),
+        model.backbone(images),
+        strict=True,
+    ):
+        maps = layer(maps)
+        torch.testing.assert_close(found, maps, atol=1e-4, rtol=1e-4)
 
 
 class Hostile:
