@@ -66,18 +66,25 @@ def offsets_everywhere(head, feats):
     return head.kpt_predictor(tables, tables[0].shape.locations(torch.zeros_like(points), points))
 
 
-VISIBILITY = dict(type='mmdet.CrossEntropyLoss', use_sigmoid=True)
+V2 = 'configs/directpose_v2/directposev2_tiny_1xb4-5e_synthetic-256x320.py'
+WITHOUT = dict(loss_vis=None)
 
 
 @pytest.mark.parametrize(
-    ('before', 'after'),
-    [({}, {}), (dict(loss_vis=VISIBILITY), {}), ({}, dict(loss_vis=VISIBILITY))],
-    ids=['plain', 'without visibility', 'with visibility'],
+    ('config', 'before', 'after'),
+    [
+        (CONFIG, WITHOUT, WITHOUT),
+        (CONFIG, {}, WITHOUT),
+        (CONFIG, WITHOUT, {}),
+        (V2, {}, {}),
+        (V2, WITHOUT, {}),
+    ],
+    ids=['plain', 'without visibility', 'with visibility', 'v2', 'v2 with visibility'],
 )
 @torch.no_grad()
-def test_directpose(before, after):
-    source_cfg, source = trained_model(**before)
-    model, missing, report = finetuned(source_cfg, source, five(**after))
+def test_directpose(config, before, after):
+    source_cfg, source = trained_model(config, **before)
+    model, missing, report = finetuned(source_cfg, source, five(config, **after))
     assert not {name for name in missing if 'num_batches' not in name}
     feats = random_feats(1, 64, sizes=((8, 12), (4, 6), (2, 3), (1, 2)))
     ours, theirs = (offsets_everywhere(m.bbox_head, feats)[0] for m in (model, source))
@@ -102,7 +109,7 @@ def test_keypoint_rcnn():
         torch.testing.assert_close(ours[:, NAMES.index(name)], theirs[:, old])
 
 
-@pytest.mark.parametrize('config', [CONFIG, KEYPOINT_RCNN])
+@pytest.mark.parametrize('config', [CONFIG, V2, KEYPOINT_RCNN])
 def test_the_same_skeleton_is_the_same_model(config):
     cfg, source = trained_model(config)
     weights, report = for_finetuning(source.state_dict(), cfg, Config.fromfile(ROOT / config), {})

@@ -54,8 +54,9 @@ def dense_iteration(layer, layers, feats, start, logits):
         for k, group in enumerate(OF_GROUP):
             read = maps[source][:, 8 * group : 8 * group + 8]
             values = F.grid_sample(read, grid[:, :, k, None], align_corners=False)[..., 0]
-            hidden = F.linear(values.mT, layers.hidden_weight[k], layers.hidden_bias[k]).relu()
-            deltas.append(F.linear(hidden, layers.weight[k], layers.bias[k]))
+            own = [weight.chunk(len(OF_GROUP))[k] for weight in layers.parameters()]
+            hidden = F.linear(values.mT, own[0], own[1]).relu()
+            deltas.append(F.linear(hidden, own[2], own[3]))
         delta = torch.stack(deltas, 2)
         delta = torch.cat((offsets[level] + delta[..., :2] / ratio, delta[..., 2:]), -1)
         result.append(delta)

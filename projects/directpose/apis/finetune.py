@@ -29,6 +29,8 @@ BY_KEYPOINT = {
 # Parts whose outputs are those of groups: where features are shared, the locator only.
 BY_GROUP = r'bbox_head\.(kpt_tower|kpt_predictor\.(sampler|locator))\.'
 LOCATOR = r'bbox_head\.kpt_predictor\.locator\.'
+# Layers of each keypoint that read the features of its group
+ITERATION = r'bbox_head\.kpt_predictor\.iterations\.'
 PREDICTOR = r'bbox_head\.kpt_predictor\.predictors\.(\d+)\.(\w+)'
 CENTERNESS_ON_KPT = r'bbox_head\.conv_centerness\.weight'
 
@@ -96,6 +98,16 @@ def map_groups(source: Skeleton, target: Skeleton, keypoints: list[int]) -> list
     return chosen
 
 
+def keypoints_in_place(
+    source: Skeleton, target: Skeleton, keypoints: list[int], groups: list[int]
+) -> list[int]:
+    """Those of :func:`map_keypoints` whose new group has the features of their old one, or -1."""
+    return [
+        origin if origin >= 0 and groups[target.group_of(k)] == source.group_of(origin) else -1
+        for k, origin in enumerate(keypoints)
+    ]
+
+
 def transfer(
     trained: Mapping[str, Tensor],
     source: Skeleton,
@@ -125,6 +137,10 @@ def transfer(
             if with_groups:
                 rows = predictor_rows(match, trained, source, target, keypoints, groups)
                 result |= exchange(name, weight, rows, len(target.groups[int(match[1])]), 0)
+        elif re.match(ITERATION, name):
+            if with_groups:
+                kept = keypoints_in_place(source, target, keypoints, groups)
+                result |= take_blocks(name, weight, trained, kept, len(source.names), 0)
         elif dim is not None:
             result |= take_blocks(name, weight, trained, keypoints, len(source.names), dim)
         elif with_groups and re.match(BY_GROUP if source.separate else LOCATOR, name):

@@ -349,16 +349,22 @@ class KeypointwiseLayers(nn.Module):
 
     def __init__(self, num_keypoints: int, channels: int, outputs: int) -> None:
         super().__init__()
-        hidden = torch.randn(num_keypoints, channels, channels) * (2 / channels) ** 0.5
+        self.num_keypoints = num_keypoints
+        hidden = torch.randn(num_keypoints * channels, channels) * (2 / channels) ** 0.5
         self.hidden_weight = nn.Parameter(hidden)
-        self.hidden_bias = nn.Parameter(torch.zeros(num_keypoints, channels))
-        self.weight = nn.Parameter(torch.zeros(num_keypoints, outputs, channels))
-        self.bias = nn.Parameter(torch.zeros(num_keypoints, outputs))
+        self.hidden_bias = nn.Parameter(torch.zeros(num_keypoints * channels))
+        self.weight = nn.Parameter(torch.zeros(num_keypoints * outputs, channels))
+        self.bias = nn.Parameter(torch.zeros(num_keypoints * outputs))
 
     def forward(self, feats: Tensor) -> Tensor:
         """Features (N, K, C) -> outputs (N, K, c)."""
-        hidden = torch.einsum('nkc,kdc->nkd', feats, self.hidden_weight) + self.hidden_bias
-        return torch.einsum('nkd,kod->nko', hidden.relu(), self.weight) + self.bias
+        hidden = self._layer(feats, self.hidden_weight, self.hidden_bias).relu()
+        return self._layer(hidden, self.weight, self.bias)
+
+    def _layer(self, feats: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """A layer with outputs of its own for each keypoint: (N, K, C) -> (N, K, D)."""
+        weight, bias = (x.unflatten(0, (self.num_keypoints, -1)) for x in (weight, bias))
+        return torch.einsum('nkc,kdc->nkd', feats, weight) + bias
 
 
 @MODELS.register_module()
