@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 OUT    ?= work_dirs/demo
+MODEL  ?= directpose_v2
 # Two processes of one thread each; the tests of a file stay together, as they share trainings.
 PYTEST = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(1)/bin/python -m pytest -n 2 --dist loadfile -m 'not slow'
 
@@ -18,7 +19,8 @@ CONFIGS  ?= $(ABLATION:%=configs/directpose/directpose_tiny%_1xb4-4e_synthetic-c
 .PHONY: help env test full-size lint demo ablation reliability gpu-bench test-forks docs clean
 
 help:
-	@echo "make demo   train, test and draw a small DirectPose on synthetic people (about 15 min)"
+	@echo "make demo   train, test and draw a small DirectPose v2 on synthetic people (about 15 min);"
+	@echo "            MODEL=directpose for the model of the paper"
 	@echo "make ablation   train DirectPose with each of its parts, three seeds each (hours;"
 	@echo "                goes on where it stopped; single runs: CONFIGS=… SEEDS=…; bfloat16: AMP=--amp)"
 	@echo "make reliability   kill a training at many moments, feed broken files (about 15 min)"
@@ -62,7 +64,7 @@ docs: .venv-docs/.complete
 	@touch $@
 
 demo: env
-	@$(BIN)/python tools/demo_synthetic.py --out $(OUT)
+	@$(BIN)/python tools/demo_synthetic.py --model $(MODEL) --out $(OUT)
 
 ablation: data/synthetic_coco
 	@$(BIN)/python tools/dev/ablation.py $(CONFIGS) --seeds $(SEEDS) --work-dir work_dirs/ablation $(AMP)

@@ -1,6 +1,8 @@
 """Render synthetic people, train, test and draw.
 
-    python tools/demo_synthetic.py [--out work_dirs/demo]
+    python tools/demo_synthetic.py [--model directpose] [--out work_dirs/demo]
+
+It trains a small DirectPose v2, or the paper's model; in bfloat16 where the processor has it.
 
 Leaves in the folder: the set (data/), the checkpoint, the COCO results JSON, a table of AP and
 AR, and pictures with the ground truth at the left and the predictions at the right.
@@ -18,6 +20,7 @@ import numpy as np
 from directpose.apis.inference import default_device, load_model
 from directpose.apis.visualization import build_visualizer, draw, keypoint_threshold
 from directpose.datasets.synthetic.scenes import make_synthetic_set
+from directpose.deploy.fast_form import check_bfloat16
 from directpose.utils.cli import not_negative, positive, run_tool
 from directpose.utils.errors import InputError, exit_on_input_error
 from directpose.utils.io import write_image
@@ -27,12 +30,21 @@ from mmpose.registry import DATASETS
 from tqdm import tqdm
 
 TOOLS = Path(__file__).resolve().parent
-CONFIG = str(TOOLS.parent / 'configs/directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py')
+CONFIGS = dict(
+    directpose_v2='directpose_v2/directposev2_tiny_1xb4-5e_synthetic-256x320.py',
+    directpose='directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py',
+)
 METRICS = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR')
 
 
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        '--model',
+        choices=list(CONFIGS),
+        default='directpose_v2',
+        help="%(default)s, or the paper's",
+    )
     parser.add_argument('--out', default='work_dirs/demo', help='folder to write to')
     parser.add_argument('--num-train', type=positive, default=3000, help='training images')
     parser.add_argument('--num-val', type=positive, default=500, help='held-back images')
@@ -51,9 +63,9 @@ def data_options(data_root: str) -> list[str]:
     return options + [f'{split}_evaluator.ann_file={annotations}' for split in ('val', 'test')]
 
 
-def draw_pictures(checkpoint: str, data_root: str, out: str, count: int) -> None:
+def draw_pictures(config: str, checkpoint: str, data_root: str, out: str, count: int) -> None:
     """Draw the first held-back images, and all of them on one sheet, ``predictions.jpg``."""
-    model = load_model(CONFIG, checkpoint, default_device())
+    model = load_model(config, checkpoint, default_device())
     dataset = DATASETS.build({**model.cfg.val_dataloader.dataset, 'data_root': data_root})
     visualizer, kpt_thr = build_visualizer(model), keypoint_threshold(model.cfg)
     mmengine.mkdir_or_exist(osp.join(out, 'pictures'))
@@ -95,6 +107,15 @@ def clear_folder(out: str) -> None:
     open(mark, 'w').close()
 
 
+def has_bfloat16() -> bool:
+    """Whether the device is a processor with instructions for bfloat16."""
+    try:
+        check_bfloat16()
+    except InputError:
+        return False
+    return default_device() == 'cpu'
+
+
 @exit_on_input_error
 def main(argv=None):
     args = parse_args(argv)
@@ -104,11 +125,13 @@ def main(argv=None):
     clear_folder(out)
     make_synthetic_set(osp.normpath(data_root), args.num_train, args.num_val, args.seed)
 
+    config = str(TOOLS.parent / 'configs' / CONFIGS[args.model])
     work_dir, options = osp.join(out, 'train'), data_options(data_root)
     run_tool(
         TOOLS / 'train.py',
         Path(out, 'train.log'),
-        CONFIG,
+        config,
+        *['--amp'] * has_bfloat16(),
         '--work-dir',
         work_dir,
         '--cfg-options',
@@ -123,7 +146,7 @@ def main(argv=None):
     run_tool(
         TOOLS / 'test.py',
         Path(out, 'test.log'),
-        CONFIG,
+        config,
         checkpoint,
         '--work-dir',
         osp.join(out, 'test'),
@@ -133,7 +156,7 @@ def main(argv=None):
         *options,
         f'test_evaluator.outfile_prefix={osp.join(out, "results")}',
     )
-    draw_pictures(checkpoint, data_root, out, args.pictures)
+    draw_pictures(config, checkpoint, data_root, out, args.pictures)
 
     metrics = mmengine.load(metrics_file)
     table = [METRICS, ['---'] * len(METRICS), [f'{metrics[f"coco/{m}"]:.3f}' for m in METRICS]]

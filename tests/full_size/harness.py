@@ -44,11 +44,18 @@ def all_configs() -> list[Path]:
 
 
 def params(folder: str) -> list:
-    """The configs of a folder; those that are built of the same parts as another are slow."""
+    """The configs of a folder.
+
+    Slow, and so for ``make full-size`` only, are those built of the same parts as another, and the
+    small ones, which other tests train.
+    """
     seen, chosen = [], []
     for path in (p for p in all_configs() if p.parent.name == folder):
-        parts = set(parts_of(Config.fromfile(path).to_dict()))
-        slow = [pytest.mark.slow] if parts in seen else []
+        cfg = Config.fromfile(path).to_dict()
+        loaders = [cfg[f'{split}_dataloader'] for split in ('train', 'test')]
+        runs = [cfg.get('tta_model'), dict(type=cfg['optim_wrapper'].get('type', 'OptimWrapper'))]
+        parts = set(parts_of([cfg['model'], loaders, runs]))
+        slow = [pytest.mark.slow] if parts in seen or 'tiny' in path.stem else []
         seen.append(parts)
         chosen.append(pytest.param(path, id=path.stem, marks=slow))
     return chosen
@@ -57,6 +64,7 @@ def params(folder: str) -> list:
 def parts_of(cfg) -> Iterator[str]:
     """The types that a config names, and its optional parts."""
     if isinstance(cfg, dict):
+        cfg = {k: v for k, v in cfg.items() if k not in ('init_cfg', 'norm_cfg')}
         yield from (name for name in cfg if name in ('heatmap_head', 'loss_vis', 'loss_bbox'))
         yield from ([cfg['type']] if isinstance(cfg.get('type'), str) else [])
     if isinstance(cfg, (dict, list, tuple)):

@@ -25,6 +25,7 @@ MMPOSE = osp.join(osp.dirname(mmpose.__file__), '.mim')
 # By the folder of the config; what is left works on boxes that a detector gave.
 KINDS = dict(
     directpose='one-stage',
+    directpose_v2='one-stage',
     keypoint_rcnn='two-stage',
     rtmo='one-stage',
     yoloxpose='one-stage',
