@@ -49,7 +49,9 @@ def random_model(path, tmp_path):
         layers = {model.rpn_head.rpn_cls: 1, branch.fc_cls: 1, branch.fc_reg: 0.3}
     else:
         head = model.bbox_head
-        layers = {head.conv_cls: 1, head.conv_centerness: 1, head.kpt_predictor: 0.3}
+        layers = {head.conv_cls: 1, head.kpt_predictor: 0.3}
+        if head.with_centerness:
+            layers[head.conv_centerness] = 1
     for layer, factor in layers.items():
         for weight in (w for w in layer.parameters() if w.ndim > 1):
             torch.nn.init.normal_(weight, std=factor * weight[0].numel() ** -0.5)

@@ -33,6 +33,8 @@ def test_same_detections_and_losses(root, name, tmp_path):
     for found, expected in zip(predictions, old['people'], strict=True):
         assert len(found) == len(expected['labels']) > 10
         for field, values in expected.items():
+            if name == 'keypoint_rcnn' and field in ('keypoint_scores', 'keypoints_visible'):
+                continue  # values of the softmax then, probabilities now
             actual = torch.as_tensor(found[field])
             torch.testing.assert_close(actual, values, atol=1e-3, rtol=1e-4, msg=field)
 
