@@ -59,11 +59,12 @@ class DirectPoseV2Head(DirectPoseHead):
         people = people_of(batch_labels)
         near = [self._candidates(priors, people_of([labels])) for labels in batch_labels]
         batch_inds, point_inds = torch.stack([n.any(1) for n in near]).nonzero(as_tuple=True)
-        locations = PyramidShape.of(outs['cls_scores']).locations(batch_inds, point_inds)
-        stages, vis_logits = self.kpt_predictor.stages(outs['kpt_tables'], locations)
-
+        shape = PyramidShape.of(outs['cls_scores'])
+        with torch.no_grad():  # gradients are for the positives, which are a third
+            locations = shape.locations(batch_inds, point_inds)
+            offsets, _ = self.kpt_predictor(outs['kpt_tables'], locations)
         logits = cls_scores.detach()[batch_inds, point_inds]  # (N, C)
-        matched, oks = self._match(people, stages[-1], priors[point_inds], batch_inds, logits)
+        matched, oks = self._match(people, offsets, priors[point_inds], batch_inds, logits)
         chosen = (matched >= 0).nonzero()[:, 0]
         matched, batch_inds, point_inds = matched[chosen], batch_inds[chosen], point_inds[chosen]
         targets = targets_at(people[matched], priors[point_inds])
@@ -77,9 +78,10 @@ class DirectPoseV2Head(DirectPoseHead):
         loss_cls = self.loss_cls(
             cls_scores, cls_targets, weight=weights[..., None].float(), avg_factor=num_pos
         )
-        stages = [stage[chosen] for stage in stages]
         losses = dict(loss_cls=loss_cls)
-        losses.update(self._keypoint_losses(stages, vis_logits[chosen], targets))
+        locations = shape.locations(batch_inds, point_inds)
+        stages, vis_logits = self.kpt_predictor.stages(outs['kpt_tables'], locations)
+        losses.update(self._keypoint_losses(stages, vis_logits, targets))
         return losses
 
     def _keypoint_losses(
