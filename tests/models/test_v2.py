@@ -9,7 +9,7 @@ from directpose.models.directpose.sparse_maps import PyramidShape
 from directpose.models.directpose.targets import people_of, targets_at
 from directpose.utils.errors import InputError
 from directpose.utils.similarity import object_keypoint_similarities
-from helpers.builders import build_head, people, random_feats, sample_of, v2_options
+from helpers.builders import GIOU, build_head, people, random_feats, sample_of, v2_options
 from mmengine.structures import InstanceData
 
 GROUPS = ((0, 2), (1,), (4, 3, 5))
@@ -210,6 +210,11 @@ def test_loss_is_finite_and_reaches_every_parameter(batch, assigner):
     assert all(torch.isfinite(loss) for loss in losses.values())
     sum(losses.values()).backward()
     assert [name for name, param in head.named_parameters() if param.grad is None] == []
+
+
+def test_boxes_are_refused():
+    with pytest.raises(InputError, match='leave loss_bbox out'):
+        build_head(**v2_options(loss_bbox=GIOU))
 
 
 def test_another_skeleton():

@@ -10,6 +10,7 @@ from mmdet.registry import MODELS, TASK_UTILS
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from ...utils.errors import InputError
 from ...utils.similarity import object_keypoint_similarities
 from ..losses import reduce_avg_factor
 from .assigner import center_region
@@ -34,6 +35,9 @@ class DirectPoseV2Head(DirectPoseHead):
         loss_cls: config of a loss on logits with targets in [0, 1].
         loss_oks: config of :class:`OKSLoss` (optional).
         kwargs: of :class:`DirectPoseHead`, without ``center_radius``, centerness and boxes.
+
+    Raises:
+        InputError: there is a box branch.
     """
 
     def __init__(
@@ -46,6 +50,8 @@ class DirectPoseV2Head(DirectPoseHead):
         loss_oks: dict | None = None,
         **kwargs,
     ) -> None:
+        if kwargs.get('loss_bbox') is not None:
+            raise InputError('DirectPoseV2Head has no box branch; leave loss_bbox out')
         super().__init__(sigmas=sigmas, loss_cls=loss_cls, loss_centerness=None, **kwargs)
         self.assigner = TASK_UTILS.build(assigner)
         self.quality_power = quality_power
