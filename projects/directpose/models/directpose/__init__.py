@@ -3,7 +3,8 @@ from .detector import DirectPose
 from .head import DirectPoseHead
 from .head_v2 import DirectPoseV2Head
 from .heatmap_head import KeypointHeatmapHead
-from .kpt_predictors import IteratedKPAlign, KeypointConv, KPAlign, SharedKPAlign
+from .iterated_kpalign import IteratedKPAlign
+from .kpt_predictors import KeypointConv, KPAlign, SharedKPAlign
 from .targets import FoundKeypoints, LabelledKeypoints, OKSLoss
 
 __all__ = [

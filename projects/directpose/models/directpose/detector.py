@@ -51,7 +51,7 @@ class DirectPose(SingleStageDetector):
             self.heatmap_level = self._level_of_stride(self.heatmap_head.stride)
 
     def _level_of_stride(self, stride: int) -> int:
-        strides = [s for s, _ in self.bbox_head.prior_generator.strides]
+        strides = self.bbox_head.feature_strides
         if stride not in strides:
             raise InputError(
                 f'model.heatmap_head.stride is {stride}, but the levels have strides {strides}'

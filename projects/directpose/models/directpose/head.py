@@ -46,6 +46,8 @@ class DirectPoseHead(BaseDenseHead):
         feat_channels: channels of the cls and bbox towers.
         stacked_convs: convolutions of each tower.
         strides: stride of each level, in pixels, finest first, each twice the one before.
+        finer_strides: the same of finer levels, which the keypoint predictor reads and where
+            nobody is predicted.
         regress_ranges: range of the largest distance of a location to the sides of its box, in
             pixels, for each level.
         center_radius: half side of the positive square around a box centre, in strides.
@@ -76,6 +78,7 @@ class DirectPoseHead(BaseDenseHead):
         stacked_convs: int = 4,
         num_norm_groups: int = 32,
         strides: Sequence[int] = (8, 16, 32, 64, 128),
+        finer_strides: Sequence[int] = (),
         regress_ranges: Sequence[Sequence[float]] = (
             (-1, 64),
             (64, 128),
@@ -106,8 +109,10 @@ class DirectPoseHead(BaseDenseHead):
                 f'{len(strides)} strides but {len(regress_ranges)} regress_ranges: '
                 'DirectPoseHead needs one of each for every level'
             )
-        if any(2 * fine != coarse for fine, coarse in pairwise(strides)):
-            raise InputError(f'strides {list(strides)}: each must be twice the one before')
+        self.feature_strides = [*finer_strides, *strides]
+        if any(2 * fine != coarse for fine, coarse in pairwise(self.feature_strides)):
+            raise InputError(f'strides {self.feature_strides}: each must be twice the one before')
+        self.num_finer = len(finer_strides)
         self.num_classes = num_classes
         self.center_radius = center_radius
         self.centerness_on_kpt = centerness_on_kpt
@@ -153,7 +158,8 @@ class DirectPoseHead(BaseDenseHead):
         """Compute all that is computed over whole levels.
 
         Args:
-            feats: feature maps (B, C_in, H_l, W_l), finest level first.
+            feats: feature maps (B, C_in, H_l, W_l), finest level first, with those that are only
+                read.
 
         Returns:
             ``cls_scores`` (B, C, H_l, W_l) and ``centernesses`` (B, 1 or C, H_l, W_l), logits;
@@ -161,8 +167,10 @@ class DirectPoseHead(BaseDenseHead):
             the box branch also ``bbox_preds`` (B, 4, H_l, W_l), distances to the sides (l, t, r, b)
             in strides.
         """
-        cls_feats = [self.cls_tower(x) for x in feats]
         kpt_feats = [self.kpt_tower(x) for x in feats]
+        finer, kpt_feats = kpt_feats[: self.num_finer], kpt_feats[self.num_finer :]
+        feats = feats[self.num_finer :]
+        cls_feats = [self.cls_tower(x) for x in feats]
         cls_scores = [self.conv_cls(x) for x in cls_feats]
         centernesses = cls_scores  # sqrt(p * p): the score is the class probability
         if self.with_centerness:
@@ -171,7 +179,7 @@ class DirectPoseHead(BaseDenseHead):
         outs = dict(
             cls_scores=cls_scores,
             centernesses=centernesses,
-            kpt_tables=self.kpt_predictor.dense(kpt_feats),
+            kpt_tables=self.kpt_predictor.dense(kpt_feats, finer),
         )
         if self.with_bbox:
             outs['bbox_preds'] = [self.conv_bbox(self.bbox_tower(x)).relu() for x in feats]

@@ -175,16 +175,21 @@ class KPAlign(KeypointPredictor):
         for name, table in tables.items():
             self.register_buffer(name, torch.tensor(table), persistent=False)
 
-    def dense(self, feats: Sequence[Tensor]) -> tuple[FeatureTable, FeatureTable]:
+    def dense(
+        self, feats: Sequence[Tensor], finer: Sequence[Tensor] = ()
+    ) -> tuple[FeatureTable, FeatureTable]:
         """All that is computed over whole levels, whatever the locations.
 
         Args:
             feats: output of the keypoint tower, (B, C, H_l, W_l) for each level.
+            finer: the same for finer levels without locations of their own.
 
         Returns:
-            The features, which the locator reads, and the sampler's, both of C channels.
+            The features, which the locator reads, and the sampler's, with those of the finer
+            levels first; both of C channels.
         """
-        return FeatureTable.of(feats), FeatureTable.of([self.sampler(x) for x in feats])
+        maps = [self.sampler(x) for x in (*finer, *feats)]
+        return FeatureTable.of(feats), FeatureTable.of(maps)
 
     def stages(
         self, tables: tuple[FeatureTable, FeatureTable], locations: Locations
@@ -193,9 +198,7 @@ class KPAlign(KeypointPredictor):
         feats, maps = tables
         with float32_products(feats.cells):
             bases = self._locate(feats, locations)
-            sources = (locations.levels[:, None] - self.level_offsets).clamp(min=0)  # (N, M)
-            ratios = 2 ** (locations.levels[:, None] - sources)  # (N, M)
-
+            sources, ratios = self._sources(tables, locations)  # (N, M)
             r = ratios[..., None]
             positions = r * locations.cells[:, None] + r * bases + r // 2  # (N, M, 2)
             groups = torch.arange(self.num_groups, device=sources.device)
@@ -207,6 +210,16 @@ class KPAlign(KeypointPredictor):
             of_group = self.keypoint_group
             offsets = bases[:, of_group] + offsets / ratios[:, of_group, None]
             return [offsets], vis_logits
+
+    def _sources(
+        self, tables: tuple[FeatureTable, FeatureTable], locations: Locations
+    ) -> tuple[Tensor, Tensor]:
+        """The level of the sampler's maps that each group is read from, and r: (N, M) both."""
+        feats, maps = tables
+        finer = len(maps.shape.widths) - len(feats.shape.widths)
+        levels = locations.levels[:, None] + finer
+        sources = (levels - self.level_offsets).clamp(min=0)
+        return sources, 2 ** (levels - sources)
 
     def _locate(self, feats: FeatureTable, locations: Locations) -> Tensor:
         """Base of each group at the locations: (N, M, 2), (x, y), in strides.
@@ -284,90 +297,6 @@ class SharedKPAlign(KPAlign):
 
 
 @MODELS.register_module()
-class IteratedKPAlign(KPAlign):
-    """KPAlign that aligns again at each keypoint's own estimate.
-
-    The offsets p of a stage are where each keypoint's features are read in the next, from the
-    sampler's map of its group, at ``r * (cell + p) + (r - 1) / 2`` of the source level; two layers
-    for each keypoint turn them into d, and the stage's offsets are ``stop_gradient(p) + d / r``.
-    The first stage is that of :class:`KPAlign`. With visibility, each stage adds to its logits.
-
-    Args:
-        args, kwargs: of :class:`KPAlign`.
-        iterations: stages after the first.
-        stage_weights: how much the loss of each stage counts, by default 0.5 for all but the last.
-    """
-
-    def __init__(
-        self,
-        *args,
-        iterations: int = 1,
-        stage_weights: Sequence[float] | None = None,
-        **kwargs,
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.stage_weights = stage_weights or [0.5] * iterations + [1.0]
-        if len(self.stage_weights) != iterations + 1:
-            raise InputError(
-                f'{iterations} iterations but {len(self.stage_weights)} stage_weights: '
-                'IteratedKPAlign needs one of each for every iteration, and one before'
-            )
-        count = len(self.get_buffer('keypoint_group'))
-        self.iterations = nn.ModuleList(
-            KeypointwiseLayers(count, self.group_channels, self.point_channels)
-            for _ in range(iterations)
-        )
-
-    def stages(
-        self, tables: tuple[FeatureTable, FeatureTable], locations: Locations
-    ) -> tuple[list[Tensor], Tensor]:
-        """See :meth:`KeypointPredictor.stages`."""
-        stages, vis_logits = super().stages(tables, locations)
-        maps, of_group = tables[1], self.get_buffer('keypoint_group')
-        sources = (locations.levels[:, None] - self.level_offsets).clamp(min=0)[:, of_group]
-        ratios = 2 ** (locations.levels[:, None] - sources)[..., None]  # (N, K, 1)
-        for layers in self.iterations:
-            start = stages[-1].detach()
-            positions = ratios * (locations.cells[:, None] + start) + (ratios - 1) / 2
-            with float32_products(start):
-                preds = layers(
-                    self._sample(maps, locations.batch_inds, sources, positions, of_group)
-                )
-            stages.append(start + preds[..., :2] / ratios)
-            vis_logits = vis_logits + preds[..., 2:]
-        return stages, vis_logits
-
-
-class KeypointwiseLayers(nn.Module):
-    """Two layers with a ReLU between for each keypoint, in float32; the last starts at zero.
-
-    Args:
-        num_keypoints: K.
-        channels: C.
-        outputs: c, of each keypoint.
-    """
-
-    def __init__(self, num_keypoints: int, channels: int, outputs: int) -> None:
-        super().__init__()
-        self.num_keypoints = num_keypoints
-        hidden = torch.randn(num_keypoints * channels, channels) * (2 / channels) ** 0.5
-        self.hidden_weight = nn.Parameter(hidden)
-        self.hidden_bias = nn.Parameter(torch.zeros(num_keypoints * channels))
-        self.weight = nn.Parameter(torch.zeros(num_keypoints * outputs, channels))
-        self.bias = nn.Parameter(torch.zeros(num_keypoints * outputs))
-
-    def forward(self, feats: Tensor) -> Tensor:
-        """Features (N, K, C) -> outputs (N, K, c)."""
-        hidden = self._layer(feats, self.hidden_weight, self.hidden_bias).relu()
-        return self._layer(hidden, self.weight, self.bias)
-
-    def _layer(self, feats: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """A layer with outputs of its own for each keypoint: (N, K, C) -> (N, K, D)."""
-        weight, bias = (x.unflatten(0, (self.num_keypoints, -1)) for x in (weight, bias))
-        return torch.einsum('nkc,kdc->nkd', feats, weight) + bias
-
-
-@MODELS.register_module()
 class KeypointConv(KeypointPredictor):
     """Predict all keypoints of a location by one 3x3 convolution (DirectPose, section 3.1).
 
@@ -394,8 +323,11 @@ class KeypointConv(KeypointPredictor):
         self.point_channels = 3 if with_visibility else 2
         self.conv = nn.Conv2d(in_channels, num_keypoints * self.point_channels, 3, padding=1)
 
-    def dense(self, feats: Sequence[Tensor]) -> FeatureTable:
-        """The output of the keypoint tower, (B, C, H_l, W_l) for each level, as a table."""
+    def dense(self, feats: Sequence[Tensor], finer: Sequence[Tensor] = ()) -> FeatureTable:
+        """The output of the keypoint tower, (B, C, H_l, W_l) for each level, as a table.
+
+        Finer levels without locations of their own are not read.
+        """
         return FeatureTable.of(feats)
 
     def stages(self, table: FeatureTable, locations: Locations) -> tuple[list[Tensor], Tensor]:
