@@ -6,7 +6,9 @@ import json
 import cv2
 import modelindex
 import pytest
-from directpose.benchmark.leaderboard import evaluate, mmpose_rows, our_rows, read_results
+from directpose.benchmark.leaderboard import add_measured, mmpose_rows, our_rows
+from directpose.datasets.metainfo import parse_metainfo, sigmas_of
+from directpose.evaluation.average_precision import keypoint_ap
 from directpose.utils.errors import InputError
 from helpers.commands import CONFIG, ROOT, load_tool, python
 
@@ -96,7 +98,9 @@ def test_the_table(results, benchmark, tmp_path):
     assert [row['model'] for row in rows] == [RTMO, PAPER, 'mine']  # by published AP
     rtmo, paper, mine = rows
     assert (rtmo['AP published'], rtmo['AP here'], rtmo['ms here']) == ('67.7', '', '300.0')
-    expected = f'{100 * evaluate(*read_results(str(path), str(ann_file)))["AP"]:.1f}'
+    sigmas = sigmas_of(parse_metainfo(dict(from_file='configs/_base_/datasets/coco.py')))
+    found, truth = json.loads(path.read_text()), json.loads(ann_file.read_text())
+    expected = f'{100 * keypoint_ap(found, truth, sigmas)["AP"]:.1f}'
     assert 50 < float(expected) < 100
     assert (paper['AP published'], paper['AP here'], paper['ms here']) == (
         '62.2',
@@ -120,11 +124,14 @@ def test_the_table(results, benchmark, tmp_path):
 
 def test_published_numbers_of_fake100(shared):
     folder = shared / 'data/coco_eval_fixtures/fake100'
-    entries, truth = read_results(
+    rows = []
+    add_measured(
+        rows,
+        'fake',
         str(folder / 'person_keypoints_val2014_fakekeypoints100_results.json'),
         str(folder / 'person_keypoints_val2014_100.json'),
     )
-    metrics = evaluate(entries, truth)
+    metrics = rows[0].measured
     expected = json.loads((folder / 'expected.json').read_text())['expected']
     assert round(metrics['AP'], 3) == expected['AP']
     assert round(metrics['AR'], 3) == expected['AR']
@@ -135,7 +142,7 @@ def test_published_numbers_of_fake100(shared):
     [
         (['--results', 'a=b.json'], 'give the annotations of their images with --ann-file'),
         (['--results', 'b.json', '--ann-file', 'x.json'], 'give NAME=FILE'),
-        (['--results', 'a=gone.json', '--ann-file', 'x.json'], 'cannot read gone.json'),
+        (['--results', 'a=gone.json', '--ann-file', 'x.json'], 'cannot read x.json'),
         (['--benchmark', CONFIG], 'is not JSON'),
         (['--only', 'no such model'], 'no model has such a name'),
         (['--only', '('], 'no regular expression'),
@@ -163,13 +170,16 @@ def test_results_of_other_images(results, tmp_path):
     path, ann_file = results
     found = json.loads(path.read_text())
     for change, words in (
-        (dict(category_id=None), 'result 1 must have image_id, category_id, keypoints, score'),
-        (dict(keypoints=[1, 1, 2] * 14), 'result 1 has 42 numbers in keypoints, not the 51'),
+        (dict(image_id=None), 'result 1 has no image_id'),
+        (
+            dict(keypoints=[1, 1, 2] * 14),
+            'result 1 has 42 numbers in keypoints, not three',
+        ),
     ):
         entry = {k: v for k, v in (found[1] | change).items() if v is not None}
         path.write_text(json.dumps([found[0], entry]))
         with pytest.raises(InputError, match=words):
-            read_results(str(path), str(ann_file))
+            add_measured([], 'mine', str(path), str(ann_file))
     found[2]['image_id'] = 77
     path.write_text(json.dumps(found))
     done = python(

@@ -35,6 +35,10 @@ SIZES = dict(
     ResizePixelAreas=dict(short_side=128, long_side=176),
     ResizeTorchvision=dict(short_side=128, long_side=176),
     MultiScaleFlip=dict(short_sides=[96, 128]),
+    Mosaic=dict(img_scale=(128, 128)),
+    BottomupRandomAffine=dict(input_size=(128, 128)),
+    YOLOXMixUp=dict(img_scale=(128, 128)),
+    BatchSyncRandomResize=dict(random_size_range=(96, 160)),
 )
 
 
@@ -76,8 +80,12 @@ def narrow(model: dict) -> None:
     """Make a model an eighth as wide; its depth and its levels stay."""
     if model.backbone.get('base_channels', 64) < 64:
         return  # a small model already
-    model.backbone.update(base_channels=8, stem_channels=8)
-    model.neck.update(in_channels=[32, 64, 128, 256], out_channels=WIDTH)
+    if 'CSPDarknet' in model.backbone.type:
+        model.backbone.widen_factor = 0.125
+        model.neck.update(in_channels=[32, 64, 128], out_channels=WIDTH)
+    else:
+        model.backbone.update(base_channels=8, stem_channels=8)
+        model.neck.update(in_channels=[32, 64, 128, 256], out_channels=WIDTH)
     if 'rpn_head' in model:
         model.rpn_head.update(in_channels=WIDTH, feat_channels=WIDTH)
         head = model.roi_head
@@ -152,6 +160,10 @@ def prepare(path: Path, folder: Path) -> Path:
         for evaluator in evaluators if isinstance(evaluators, list) else [evaluators]:
             evaluator.ann_file = annotations
     shrink(cfg.get('tta_pipeline', []))
+    shrink(cfg.model.data_preprocessor.get('batch_augments', []))
+    for hook in cfg.get('custom_hooks', []):
+        shrink(hook.get('switch_pipeline', []))
+        hook.update({name: 1 for name in hook if name == 'switch_epoch'})  # when resumed
     by_epoch = 'max_epochs' in cfg.train_cfg
     cfg.train_cfg.update({'max_epochs' if by_epoch else 'max_iters': 1, 'val_interval': 1})
     cfg.default_hooks.checkpoint.interval = cfg.default_hooks.logger.interval = 1
@@ -162,7 +174,8 @@ def prepare(path: Path, folder: Path) -> Path:
 def shrink(pipeline: list[dict]) -> None:
     """Give the steps of a pipeline small sizes."""
     for step in pipeline:
-        step.update(SIZES.get(step['type'], {}))
+        step.update(SIZES.get(step['type'].split('.')[-1], {}))
+        shrink(step.get('pre_transform', []))
 
 
 def last_checkpoint(work_dir: Path) -> str:

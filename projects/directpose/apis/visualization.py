@@ -102,9 +102,24 @@ def draw_tracked(
     ids: list[int],
 ) -> np.ndarray:
     """Picture (H, W, 3), RGB, with each of the people in the colour of its number."""
+    return draw_in_colors(visualizer, image, sample, kpt_thr, list(map(person_color, ids)))
+
+
+def person_color(number: int) -> tuple[int, int, int]:
+    """The colour of somebody's number, RGB."""
+    return COLORS[number % len(COLORS)]
+
+
+def draw_in_colors(
+    visualizer: PoseLocalVisualizer,
+    image: np.ndarray,
+    sample: PoseDataSample,
+    kpt_thr: float,
+    colors: list[tuple[int, int, int]],
+) -> np.ndarray:
+    """Picture (H, W, 3), RGB, with each of the people in a colour, RGB."""
     people = sample.pred_instances
-    for number, track_id in enumerate(ids):
-        color = COLORS[track_id % len(COLORS)]
+    for number, color in enumerate(colors):
         visualizer.bbox_color = color
         visualizer.kpt_color = [color] * people.keypoints.shape[1]
         visualizer.link_color = [color] * len(visualizer.skeleton)

@@ -1,7 +1,6 @@
 """Published and measured results of COCO keypoint detectors."""
 
 import contextlib
-import io
 import os.path as osp
 import re
 from collections.abc import Iterator
@@ -12,13 +11,14 @@ import torch
 import yaml
 from mmengine.logging import MMLogger
 from mmpose.registry import MODELS
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..datasets.metainfo import parse_metainfo, sigmas_of
+from ..evaluation.average_precision import keypoint_ap
 from ..utils.errors import InputError
 from ..utils.io import read_json
+from ..validation.results import read_results, read_truth
 from .cases import load_config, scope_of
 
 MMPOSE = osp.join(osp.dirname(mmpose.__file__), '.mim')
@@ -34,12 +34,9 @@ KINDS = dict(
     cid='bottom-up',
     dekr='bottom-up',
 )
-# Of a result; with boxes among them, pycocotools would take the areas from these.
-FIELDS = ('image_id', 'category_id', 'keypoints', 'score')
-COCO_KEYPOINTS = 17
+COCO = dict(from_file='configs/_base_/datasets/coco.py')
 # Where the table of a model's page says something else than the index, the page is shown.
 MODEL_PAGES = {'rtmo-s_8xb32-600e_coco-640x640': {'AP': 0.677}}  # 0.673 in the index
-METRICS = ('AP', 'AP@0.5', 'AP@0.75', 'AP (M)', 'AP (L)', 'AR')
 
 
 @dataclass
@@ -194,52 +191,11 @@ def build_meta(cfg: dict) -> nn.Module:
         return MODELS.build(cfg).eval().to('meta')
 
 
-def read_results(results: str, ann_file: str) -> tuple[list[dict], dict]:
-    """A COCO results JSON and the annotations of its images.
-
-    Raises:
-        InputError: a file cannot be read, or the results are not of these images.
-    """
-    entries, truth = read_json(results), read_json(ann_file)
-    if not isinstance(truth, dict) or not {'images', 'annotations', 'categories'} <= set(truth):
-        raise InputError(f'{ann_file} has no images, annotations or categories: not of COCO')
-    if not isinstance(entries, list) or not entries:
-        raise InputError(f'{results} holds no list of keypoint results')
-    known = {image['id'] for image in truth['images']}
-    for number, entry in enumerate(entries):
-        if not isinstance(entry, dict) or not set(FIELDS) <= set(entry):
-            raise InputError(f'{results}: result {number} must have {", ".join(FIELDS)}')
-        if len(entry['keypoints']) != 3 * COCO_KEYPOINTS:
-            raise InputError(
-                f'{results}: result {number} has {len(entry["keypoints"])} numbers in keypoints, '
-                f'not the {3 * COCO_KEYPOINTS} of COCO'
-            )
-        if entry['image_id'] not in known:
-            raise InputError(
-                f'{results}: result {number} is of image {entry["image_id"]}, which is not in '
-                f'{ann_file}; give the annotations of the same images'
-            )
-    return entries, truth
-
-
-def evaluate(entries: list[dict], truth: dict) -> dict[str, float]:
-    """Keypoint AP and the like, in [0, 1], of what :func:`read_results` gives, by pycocotools."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        coco = COCO()
-        coco.dataset = truth
-        coco.createIndex()
-        found = coco.loadRes([{name: entry[name] for name in FIELDS} for entry in entries])
-        evaluation = COCOeval(coco, found, 'keypoints')
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return dict(zip(METRICS, map(float, evaluation.stats), strict=False))
-
-
 def add_measured(rows: list[Row], name: str, results: str, ann_file: str) -> None:
-    """Enter what :func:`evaluate` gives, in the row of the model of that name or in a new one."""
-    entries, truth = read_results(results, ann_file)
-    metrics = evaluate(entries, truth)
+    """Enter AP and the like, in the row of the model of that name or in a new one."""
+    skeleton, truth = parse_metainfo(COCO), read_truth(ann_file)
+    entries = read_results(results, truth, ann_file, skeleton['num_keypoints'])
+    metrics = keypoint_ap(entries, truth, sigmas_of(skeleton))
     found, images = len({entry['image_id'] for entry in entries}), len(truth['images'])
     named = [row for row in rows if row.name == name]
     if not named:

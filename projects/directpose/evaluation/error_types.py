@@ -1,24 +1,26 @@
 """What goes wrong with which keypoint (Ronchi and Perona, ICCV 2017).
 
-Results and truth are records of COCO's keypoint format.
+Legend of dimensions:
+    M matched people, K keypoints.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 from ..utils.similarity import keypoint_similarities
+from .matching import Match, area_of, by_image, is_person, points_of
 
 GOOD, NEAR = 0.85, 0.5  # least similarity to the truth, and to what a keypoint is taken for
 ERRORS = ('good', 'jitter', 'inversion', 'swap', 'miss')
+UNLABELLED = -1
 
 
 def classify_keypoints(
-    matches: list[tuple], truth: list[dict], sigmas: np.ndarray, mirrored: Sequence[int]
+    matches: list[Match], truth: list[dict], sigmas: np.ndarray, mirrored: Sequence[int]
 ) -> np.ndarray:
-    """How many keypoints of each kind are right, or wrong in which way.
+    """Which keypoints are right, or wrong in which way.
 
     A keypoint is ``good`` at a similarity of 0.85 or more to its truth, and ``jitter`` from 0.5 on;
     else an ``inversion`` if it is as near as that to another keypoint of the same person, a
@@ -26,44 +28,47 @@ def classify_keypoints(
     ``miss``.
 
     Args:
-        matches: see :func:`~directpose.evaluation.calibration.match_people`.
+        matches: see :func:`~directpose.evaluation.matching.match_people`.
         truth: annotations of all people.
         sigmas (K,): of the keypoints.
         mirrored (K,): keypoint of the other side.
 
     Returns:
-        counts (K, 5) of the labelled keypoints, in the order of ``ERRORS``.
+        kinds (M, K): indices into ``ERRORS``, -1 where a keypoint is not labelled.
     """
-    people = defaultdict(list)
-    for annotation in truth:
-        people[annotation['image_id']].append(annotation)
-    counts = np.zeros((len(sigmas), len(ERRORS)), int)
-    for result, person, similarities in matches:
-        others = [a for a in people[result['image_id']] if a is not person]
-        own = similarities_between(result, person, sigmas)  # (K, K)
+    people = by_image(filter(is_person, truth))
+    kinds = np.full((len(matches), len(sigmas)), UNLABELLED)
+    for row, (result, person, similarities) in enumerate(matches):
+        (here,) = by_image([person])
+        own = similarities_between(result, [person], sigmas)[0]  # (K, K)
         np.fill_diagonal(own, 0)
-        theirs = [similarities_between(result, other, sigmas) for other in others]
-        kinds = np.arange(len(sigmas))
-        swapped = [np.maximum(s[kinds, kinds], s[kinds, list(mirrored)]) >= NEAR for s in theirs]
-        nowhere = np.zeros(len(sigmas), bool)
+        others = [other for other in people[here] if other is not person]
+        theirs = similarities_between(result, others, sigmas)  # (G, K, K)
+        each = np.arange(len(sigmas))
+        swapped = np.maximum(theirs[:, each, each], theirs[:, each, list(mirrored)]) >= NEAR
         tests = (
             similarities >= GOOD,
             similarities >= NEAR,
             (own >= NEAR).any(1),
-            np.any([nowhere, *swapped], 0),
-            ~nowhere,
+            swapped.any(0),
+            np.ones(len(sigmas), bool),
         )
-        labelled = ~np.isnan(similarities)
-        counts[kinds[labelled], np.argmax(tests, 0)[labelled]] += 1
-    return counts
+        kinds[row] = np.where(np.isnan(similarities), UNLABELLED, np.argmax(tests, 0))
+    return kinds
 
 
-def similarities_between(result: dict, person: dict, sigmas: np.ndarray) -> np.ndarray:
-    """Similarity of each keypoint of a result to each of a person, (K, K), 0 to unlabelled ones."""
-    found, true = (
-        torch.tensor(record['keypoints'], dtype=torch.float64).view(-1, 3)
-        for record in (result, person)
+def similarities_between(result: dict, people: list[dict], sigmas: np.ndarray) -> np.ndarray:
+    """Similarity of each keypoint of a result to each of G people, (G, K, K), 0 to unlabelled
+    ones."""
+    found, true = points_of([result], len(sigmas))[0], points_of(people, len(sigmas))
+    areas = torch.tensor([area_of(person) for person in people], dtype=torch.float64)
+    spreads = torch.as_tensor(sigmas, dtype=torch.float64)
+    values = keypoint_similarities(
+        found[:, None, :2], true[:, None, :, :2], areas[:, None], spreads
     )
-    area, spreads = torch.tensor([person['area']]), torch.from_numpy(sigmas)
-    values = keypoint_similarities(found[:, None, :2], true[:, :2], area, spreads)
-    return (values * (true[:, 2] > 0)).numpy()
+    return (values * (true[:, None, :, 2] > 0)).numpy()
+
+
+def count_kinds(kinds: np.ndarray) -> np.ndarray:
+    """How many keypoints are of each kind: (K, 5), from kinds (M, K)."""
+    return np.stack([(kinds == number).sum(0) for number in range(len(ERRORS))], -1)

@@ -45,6 +45,8 @@ class DirectPoseHead(BaseDenseHead):
             its groups of features, which the tower's convolutions keep separate.
         feat_channels: channels of the cls and bbox towers.
         stacked_convs: convolutions of each tower.
+        kpt_first_kernel: kernel size of the keypoint tower's first convolution, which is its only
+            dense one and costs the most.
         strides: stride of each level, in pixels, finest first, each twice the one before.
         finer_strides: the same of finer levels, which the keypoint predictor reads and where
             nobody is predicted.
@@ -76,6 +78,7 @@ class DirectPoseHead(BaseDenseHead):
         in_channels: int = 256,
         feat_channels: int = 256,
         stacked_convs: int = 4,
+        kpt_first_kernel: int = 3,
         num_norm_groups: int = 32,
         strides: Sequence[int] = (8, 16, 32, 64, 128),
         finer_strides: Sequence[int] = (),
@@ -135,6 +138,7 @@ class DirectPoseHead(BaseDenseHead):
             kpt_channels,
             kpt_channels // 4,
             self.kpt_predictor.feature_groups,
+            first_kernel=kpt_first_kernel,
             **towers,
         )
         self.conv_cls = nn.Conv2d(feat_channels, num_classes, 3, padding=1)

@@ -15,13 +15,16 @@ keep_convolutions = functools.partial(
 
 
 class Tower(nn.Sequential):
-    """Stacked 3x3 convolutions with bias, GroupNorm and ReLU, shared over the levels.
+    """Stacked convolutions with bias, GroupNorm and ReLU, shared over the levels.
+
+    They are 3x3, but for the first one if told so.
 
     Args:
         in_channels, channels: of the input and of all outputs.
         num_norm_groups: groups of the normalisation.
         conv_groups: groups of all convolutions but the first, which is dense.
         stacked_convs: number of convolutions.
+        first_kernel: kernel size of the first one.
         with_cp: keep nothing but the input for the gradients, and compute the rest again.
     """
 
@@ -32,6 +35,7 @@ class Tower(nn.Sequential):
         num_norm_groups: int,
         conv_groups: int = 1,
         stacked_convs: int = 4,
+        first_kernel: int = 3,
         with_cp: bool = False,
     ) -> None:
         super().__init__(
@@ -39,13 +43,13 @@ class Tower(nn.Sequential):
                 ConvModule(
                     in_channels if i == 0 else channels,
                     channels,
-                    3,
-                    padding=1,
+                    kernel,
+                    padding=kernel // 2,
                     groups=1 if i == 0 else conv_groups,
                     bias=True,
                     norm_cfg=dict(type='GN', num_groups=num_norm_groups),
                 )
-                for i in range(stacked_convs)
+                for i, kernel in enumerate([first_kernel] + [3] * (stacked_convs - 1))
             )
         )
         self.with_cp = with_cp
