@@ -11,6 +11,7 @@ COMMANDS = dict(
     infer='find people in many images, sharded and resumable',
     convert='convert weights of other programs',
     export='write a model as ONNX',
+    web='a page that finds people in the browser',
     analyze='why the AP of results is low',
     benchmark='time, memory and operations beside other detectors',
 )
