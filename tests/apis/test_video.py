@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from directpose.apis.inference import find_inputs
-from directpose.apis.tracking import PeopleTracker
+from directpose.apis.tracking import PeopleTracker, PoseSmoother, PoseTracker
 from directpose.apis.video import (
     VideoWriter,
     frame_count,
@@ -13,7 +13,10 @@ from directpose.apis.video import (
     is_video,
     open_video,
 )
+from directpose.datasets.synthetic.film import FPS, make_film
 from directpose.utils.errors import InputError
+from helpers.commands import load_tool
+from mmengine.structures import InstanceData
 
 
 def box(x, y=0, size=20):
@@ -43,6 +46,75 @@ def test_the_best_pairs_together_not_one_after_the_other():
     assert tracker.update(np.array([box(0), box(10)])) == [0, 1]
     # taken first, the left box would prefer number 1 and leave nothing for the other
     assert tracker.update(np.array([box(6), box(22)])) == [0, 1]
+
+
+def test_poses_tell_people_apart_whose_boxes_are_the_same():
+    """Two people in one box, each on a diagonal of its own."""
+    down = np.linspace((0, 0), (100, 100), 5)
+    poses, boxes = np.stack([down, down * [1, -1] + [0, 100]]), np.array([box(0, size=100)] * 2)
+    tracker = PoseTracker([0.05] * 5)
+    assert tracker.update(poses) == [0, 1]
+    assert tracker.update(poses[::-1] + 2.0) == [1, 0]
+    assert tracker.update(poses + 300.0) == [2, 3]
+    by_box = PeopleTracker()
+    by_box.update(boxes)
+    assert by_box.update(boxes) == [0, 1]  # whoever comes first
+
+
+def film_with_noise(noise, frames=60):
+    """Truth and noisy predictions of a rendered film."""
+    rng, film = np.random.default_rng(0), []
+    for _, truth in make_film(1, frames, 3):
+        labels = np.array([a['keypoints'] for a in truth]).reshape(len(truth), 17, 3)
+        poses = labels[..., :2] + rng.normal(0, noise, (len(truth), 17, 2))
+        boxes = np.concatenate([poses.min(1), poses.max(1)], 1)
+        scores = np.ones(len(truth))
+        people = InstanceData(keypoints=poses, bboxes=boxes, bbox_scores=scores)
+        film.append((people, [a | dict(image_id=0) for a in truth]))
+    return film
+
+
+def test_smoothing_takes_out_the_noise_and_keeps_up():
+    """The tremble of noise of 2 pixels is halved, and the poses are nearer to the truth."""
+    measure, sigmas = load_tool('dev/tracking').measure, np.full(17, 0.08)
+    film = film_with_noise(2.0)
+    plain = measure(film, PoseTracker(sigmas), None, sigmas)
+    smooth = measure(film, PoseTracker(sigmas), PoseSmoother(FPS), sigmas)
+    error, change = (np.nanmean(plain[k]) for k in (0, 1))
+    assert np.nanmean(smooth[0]) < error and np.nanmean(smooth[1]) < 0.7 * change
+    assert smooth[2] == plain[2]
+
+
+def test_a_still_person_gets_still_and_a_new_one_begins_anew():
+    smoother, rng = PoseSmoother(25, patience=3), np.random.default_rng(0)
+    body = np.linspace((0, 0), (40, 100), 17)
+    first = smoother.smooth([7], body[None])
+    np.testing.assert_array_equal(first[0], body)
+    last = first
+    for _ in range(40):
+        last = smoother.smooth([7], body[None] + rng.normal(0, 1, (1, 17, 2)))
+    assert np.abs(last - body).mean() < 0.5
+    for _ in range(5):
+        assert smoother.smooth([], np.zeros((0, 17, 2))).shape == (0, 17, 2)
+    np.testing.assert_array_equal(smoother.smooth([7], body[None] + 50)[0], body + 50)
+
+
+def test_smoothing_does_not_depend_on_the_size_of_the_picture():
+    steps = [np.linspace((0, 0), (40, 100), 17)[None] + [3.0 * k, 0] for k in range(10)]
+    small, large = PoseSmoother(25), PoseSmoother(25)
+    for step in steps:
+        a, b = small.smooth([0], step), large.smooth([0], 10 * step)
+    np.testing.assert_allclose(10 * a, b)
+
+
+def test_the_film_is_what_its_labels_say():
+    first, again = (list(make_film(3, 30, 2)) for _ in range(2))
+    assert all((a[0] == b[0]).all() and a[1] == b[1] for a, b in zip(first, again, strict=True))
+    assert {a['track_id'] for _, truth in first for a in truth} == {0, 1}
+    moves = [[a['keypoints'][15] for a in truth if a['track_id'] == 0] for _, truth in first]
+    assert abs(moves[0][0] - moves[-1][0]) > 20  # the shoulder crosses the picture
+    still = np.abs(first[0][0].astype(int) - first[1][0]).mean()
+    assert 1 < still < 8  # noise, and two people a little further
 
 
 def test_a_video_comes_back(tmp_path):

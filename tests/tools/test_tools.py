@@ -223,7 +223,16 @@ def test_demo_on_a_video(trained, synthetic_set, tmp_path):
             writer.write(image)
     done = python(
         *('tools/demo.py', CONFIG, trained / 'epoch_1.pth', path, '--out', out, '--score-thr', 0),
-        *('--max-frames', 3, '--cfg-options', 'model.test_cfg.score_thr=0.0'),
+        *(
+            '--max-frames',
+            3,
+            '--track',
+            'poses',
+            '--smooth',
+            '--save-json',
+            tmp_path / 'people.json',
+        ),
+        *('--cfg-options', 'model.test_cfg.score_thr=0.0'),
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert '3/3' in done.stderr  # the progress
@@ -231,7 +240,7 @@ def test_demo_on_a_video(trained, synthetic_set, tmp_path):
         drawn = list(frames(capture))
         assert capture.get(cv2.CAP_PROP_FPS) == 5
     assert len(drawn) == 3 and np.abs(drawn[0].astype(int) - image).mean() > 1
-    records = json.loads((out / 'predictions.json').read_text())
+    records = json.loads((tmp_path / 'people.json').read_text())
     assert [i['frame'] for i in records['images']] == [1, 2, 3]
     # the same picture thrice, but for the compression: the same people, by number
     numbers = [

@@ -6,8 +6,8 @@
 INPUT is an image, a folder of images (with its subfolders), a glob pattern, a video file or the
 number of a camera. A published model is downloaded the first time. DIR gets the drawn pictures and
 videos and predictions.json, in COCO format with a score for each person. In a video everybody keeps
-a colour. Ctrl-C ends a video or a camera; what was seen until then is written. The exit status is 3
-if some of the inputs could not be read.
+a colour and a track_id. Ctrl-C ends a video or a camera; what was seen until then is written. The
+exit status is 3 if some of the inputs could not be read.
 """
 
 import argparse
@@ -22,7 +22,8 @@ from mmengine.config import DictAction
 from tqdm import tqdm
 
 from ..apis.inference import default_device, detect, find_inputs, load_model, read_image
-from ..apis.tracking import PeopleTracker
+from ..apis.predictions import Predictions
+from ..apis.tracking import PeopleTracker, PoseSmoother, PoseTracker, follow
 from ..apis.video import (
     VideoWriter,
     check_windows,
@@ -35,15 +36,15 @@ from ..apis.video import (
 )
 from ..apis.visualization import (
     build_visualizer,
-    coco_annotations,
     draw,
     draw_tracked,
     keypoint_threshold,
 )
+from ..datasets.metainfo import parse_metainfo, sigmas_of
 from ..utils.cli import positive
 from ..utils.config import config_path
 from ..utils.errors import INCOMPLETE, InputError, exit_on_input_error
-from ..utils.io import write_image, write_json
+from ..utils.io import write_image
 from ..validation.config import count_classes, ensure_writable_dir
 from ..weights.zoo import DEFAULT, checkpoint_of, find, split_name
 
@@ -79,6 +80,18 @@ def parse_args(argv=None):
         '--amp', action='store_true', help='half precision: bfloat16 on a CPU, float16 on a GPU'
     )
     parser.add_argument('--max-frames', type=positive, help='of each video or camera')
+    parser.add_argument(
+        '--track',
+        choices=('boxes', 'poses'),
+        default='boxes',
+        help='by what people in videos keep their numbers (%(default)s)',
+    )
+    parser.add_argument('--smooth', action='store_true', help='steady the poses in videos')
+    parser.add_argument(
+        '--save-json',
+        metavar='FILE',
+        help='write the people to this file (predictions.json in DIR)',
+    )
     parser.add_argument('--show', action='store_true', help='show videos in a window; q ends')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='key=value of the config'
@@ -90,33 +103,6 @@ def parse_args(argv=None):
             parser.error('after CONFIG come CHECKPOINT and at least one INPUT')
         args.config, args.checkpoint, *args.inputs = args.inputs
     return args
-
-
-class Predictions:
-    """COCO records of the images and the people seen so far."""
-
-    def __init__(self) -> None:
-        self.images: list[dict] = []
-        self.annotations: list[dict] = []
-
-    def add(self, file_name: str, image: np.ndarray, people, **fields) -> list[dict]:
-        """Add an image with its people; returns their records."""
-        height, width = image.shape[:2]
-        number = len(self.images) + 1
-        record = dict(id=number, file_name=file_name, height=height, width=width)
-        self.images.append(record | fields)
-        annotations = coco_annotations(people, number)
-        for annotation in annotations:
-            self.annotations.append(annotation)
-            annotation['id'] = len(self.annotations)
-        return annotations
-
-    def write(self, path: str, classes: int) -> None:
-        """Write them all, with as many categories."""
-        names = ['person'] if classes == 1 else [f'class {k}' for k in range(1, classes + 1)]
-        categories = [dict(id=k, name=name) for k, name in enumerate(names, 1)]
-        content = dict(images=self.images, annotations=self.annotations, categories=categories)
-        write_json(content, path)
 
 
 def run_image(args, model, visualizer, path: str, number: int, predictions: Predictions) -> None:
@@ -144,27 +130,36 @@ def run_video(args, model, visualizer, source: str, number: int, predictions: Pr
         InputError: it cannot be opened, or gives no frame.
     """
     stem = f'camera{source}' if is_camera(source) else osp.splitext(osp.basename(source))[0]
-    path, tracker, count = osp.join(args.out, f'{number:05d}_{stem}.mp4'), PeopleTracker(), 0
+    path, tracker, count = (
+        osp.join(args.out, f'{number:05d}_{stem}.mp4'),
+        make_tracker(args, model),
+        0,
+    )
     with open_video(source) as capture, VideoWriter(path, frame_rate(capture)) as writer:
+        smoother = PoseSmoother(frame_rate(capture)) if args.smooth else None
         seen = itertools.islice(frames(capture), args.max_frames)
         total = frame_count(capture, args.max_frames)
+        people = follow(model, seen, args.score_thr, tracker, smoother)
         try:
-            for count, frame in enumerate(tqdm(seen, stem, total), 1):
-                sample = detect(model, frame, args.score_thr)
-                ids = tracker.update(sample.pred_instances.bboxes)
+            for count, (frame, sample, ids) in enumerate(tqdm(people, stem, total), 1):
                 picture = frame[..., ::-1].copy()
                 picture = draw_tracked(visualizer, picture, sample, args.kpt_thr, ids)
                 picture = np.ascontiguousarray(picture[..., ::-1])
                 writer.write(picture)
-                records = predictions.add(source, frame, sample.pred_instances, frame=count)
-                for record, track_id in zip(records, ids, strict=True):
-                    record['track_id'] = track_id
+                predictions.add(source, frame, sample.pred_instances, ids, frame=count)
                 if args.show and not show(picture):
                     break
         except KeyboardInterrupt:
             print(f'{source}: stopped after {count} frames', file=sys.stderr)
     if not count:
         raise InputError(f'{source} holds no frame that OpenCV can decode')
+
+
+def make_tracker(args, model) -> PeopleTracker:
+    """A tracker for a video."""
+    if args.track == 'boxes':
+        return PeopleTracker()
+    return PoseTracker(sigmas_of(parse_metainfo(model.cfg.model.metainfo)))
 
 
 def show(picture: np.ndarray) -> bool:
@@ -178,6 +173,8 @@ def main(argv=None):
     args = parse_args(argv)
     inputs = find_inputs(args.inputs)
     ensure_writable_dir(args.out, '--out')
+    args.save_json = args.save_json or osp.join(args.out, 'predictions.json')
+    ensure_writable_dir(osp.dirname(osp.abspath(args.save_json)), '--save-json')
     if args.show:
         check_windows()
     if args.config is None:
@@ -198,12 +195,12 @@ def main(argv=None):
         except InputError as error:
             broken.append(str(error))
 
-    predictions.write(osp.join(args.out, 'predictions.json'), count_classes(model.cfg.model))
+    predictions.write(args.save_json, count_classes(model.cfg.model))
     for message in broken:
         print(f'skipped: {message}', file=sys.stderr)
     print(
-        f'{len(predictions.annotations)} people in {len(predictions.images)} images; pictures and '
-        f'predictions.json are in {args.out}{os.sep}'
+        f'{len(predictions.annotations)} people in {len(predictions.images)} images; pictures are '
+        f'in {args.out}{os.sep}, the people in {args.save_json}'
     )
     if not predictions.images:
         raise InputError('none of the inputs could be read')

@@ -4,6 +4,7 @@ Axes: x to the right, y down, z towards the viewer; unit: the height of the stan
 body that faces the viewer has its left side at the right of the picture. J = 17 keypoints.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ TORSO, UPPER_ARM, FOREARM, THIGH, SHIN = 0.29, 0.165, 0.145, 0.235, 0.225
 NOSE, EYES, EARS = 0, (1, 2), (3, 4)
 SHOULDERS, ELBOWS, WRISTS = (5, 6), (7, 8), (9, 10)
 HIPS, KNEES, ANKLES = (11, 12), (13, 14), (15, 16)
+SIDES = (1, -1)  # left, right
 
 
 class Body(NamedTuple):
@@ -70,27 +72,51 @@ def sample_body(rng: np.random.Generator) -> Body:
     )
     lean = rng.normal(0, 8) if rng.random() < 0.9 else rng.uniform(-80, 80)
     frame = rotation(2, lean) @ rotation(0, rng.normal(0, 8)) @ rotation(1, yaw)
+    arms = [sample_arm(rng) for _ in SIDES]
+    sitting = rng.random() < 0.15
+    legs = [sample_leg(rng, sitting) for _ in SIDES]
+    return pose_body(frame, arms, legs, (rng.normal(0, 20), rng.normal(0, 8)))
+
+
+def pose_body(frame: np.ndarray, arms: Sequence, legs: Sequence, gaze: Sequence) -> Body:
+    """A body of given angles, in degrees.
+
+    Args:
+        frame (3, 3): orientation of the trunk.
+        arms, legs: see :func:`limb`, of the left and the right one.
+        gaze: how far the head is turned and tilted against the trunk.
+    """
     keypoints = np.zeros((17, 3))
     neck = frame @ [0, -TORSO, 0]
-    for index, side in enumerate((1, -1)):
+    for index, side in enumerate(SIDES):
         keypoints[SHOULDERS[index]] = shoulder = neck + frame @ [side * SHOULDER, 0, 0]
         keypoints[HIPS[index]] = hip = frame @ [side * HIP, 0, 0]
-        elbow, wrist = limb(shoulder, side, (UPPER_ARM, FOREARM), sample_arm(rng), frame)
+        elbow, wrist = limb(shoulder, side, (UPPER_ARM, FOREARM), arms[index], frame)
         keypoints[ELBOWS[index]], keypoints[WRISTS[index]] = elbow, wrist
-    sitting = rng.random() < 0.15
-    for index, side in enumerate((1, -1)):
-        hip = keypoints[HIPS[index]]
-        knee, ankle = limb(hip, side, (THIGH, SHIN), sample_leg(rng, sitting), frame)
+        knee, ankle = limb(hip, side, (THIGH, SHIN), legs[index], frame)
         keypoints[KNEES[index]], keypoints[ANKLES[index]] = knee, ankle
 
-    gaze = frame @ rotation(1, rng.normal(0, 20)) @ rotation(2, rng.normal(0, 8))
-    head = neck + frame @ [0, -0.055, 0] + gaze @ [0, -HEAD_RADIUS, 0.01]
+    turned = frame @ rotation(1, gaze[0]) @ rotation(2, gaze[1])
+    head = neck + frame @ [0, -0.055, 0] + turned @ [0, -HEAD_RADIUS, 0.01]
     outward = np.array(
         [[0, 0.1, 1], [0.42, -0.3, 0.86], [-0.42, -0.3, 0.86], [1, 0, 0.05], [-1, 0, 0.05]]
     )
-    outward = outward @ gaze.T
+    outward = outward @ turned.T
     keypoints[:5] = head + HEAD_RADIUS * outward
     return Body(keypoints, outward[:, 2], head, neck)
+
+
+def walking_body(phase: float, yaw: float) -> Body:
+    """A body that walks.
+
+    Args:
+        phase: of the step, in radians; after 2 pi everything begins again.
+        yaw: where to, in degrees; 0 is towards the viewer, 90 to the left of the picture.
+    """
+    swings = np.sin(phase), -np.sin(phase)
+    legs = [(3, 26 * swing, -18 - 16 * np.cos(phase + k * np.pi)) for k, swing in enumerate(swings)]
+    arms = [(8, -24 * swing, 22) for swing in swings]
+    return pose_body(rotation(1, yaw), arms, legs, (0.0, 0.0))
 
 
 def sample_arm(rng: np.random.Generator) -> tuple[float, float, float]:
