@@ -223,15 +223,8 @@ def test_demo_on_a_video(trained, synthetic_set, tmp_path):
             writer.write(image)
     done = python(
         *('tools/demo.py', CONFIG, trained / 'epoch_1.pth', path, '--out', out, '--score-thr', 0),
-        *(
-            '--max-frames',
-            3,
-            '--track',
-            'poses',
-            '--smooth',
-            '--save-json',
-            tmp_path / 'people.json',
-        ),
+        *('--max-frames', 3, '--track', 'poses', '--smooth'),
+        *('--save-json', tmp_path / 'people.json'),
         *('--cfg-options', 'model.test_cfg.score_thr=0.0'),
     )
     assert done.returncode == 0, done.stderr[-3000:]

@@ -12,6 +12,7 @@ COMMANDS = dict(
     convert='convert weights of other programs',
     export='write a model as ONNX',
     web='a page that finds people in the browser',
+    app='a page with photos, videos and a webcam, from this machine',
     analyze='why the AP of results is low',
     benchmark='time, memory and operations beside other detectors',
 )

@@ -63,7 +63,9 @@ def make_walker(rng: np.random.Generator, number: int) -> Walker:
     return Walker(size, start, speed, rng.uniform(0, 2 * np.pi), sample_clothes(rng))
 
 
-def draw_walker(canvas: Canvas, walker: Walker, owner: int, frame: int) -> tuple:
+def draw_walker(
+    canvas: Canvas, walker: Walker, owner: int, frame: int
+) -> tuple[int, np.ndarray, np.ndarray, float]:
     """Draw somebody in a frame; returns what :func:`annotate` takes."""
     seconds, margin = frame / FPS, 0.1 * SHAPE[1]
     # Back and forth between the borders

@@ -1,0 +1,79 @@
+"""A page with photos, videos and a webcam, served from this machine.
+
+    directpose app [--model NAME] [--port 7860]
+    directpose app CONFIG CHECKPOINT [--port 7860]
+
+Only this machine can open it, unless --host says something else. Uploads are limited in bytes and
+pixels, and deleted after five minutes.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+
+from ..apis.inference import default_device, load_model
+from ..apis.visualization import keypoint_threshold
+from ..utils.cli import positive
+from ..utils.config import config_path
+from ..utils.errors import exit_on_input_error
+from ..weights.zoo import DEFAULT, checkpoint_of, find, split_name
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', nargs='?', help='config of a model of your own')
+    parser.add_argument('checkpoint', nargs='?', help='its weights')
+    parser.add_argument('--model', default=DEFAULT, help='a published model (%(default)s)')
+    parser.add_argument('--weights', help='a file of its weights, in place of a download')
+    parser.add_argument('--offline', action='store_true', help='download nothing')
+    parser.add_argument('--host', default='127.0.0.1', help='who can open it (%(default)s)')
+    parser.add_argument('--port', type=positive, default=7860, help='(%(default)s)')
+    parser.add_argument('--device', default=default_device(), help='for example cpu or cuda:0')
+    parser.add_argument('--max-mb', type=positive, default=100, help='of an upload (%(default)s)')
+    parser.add_argument(
+        '--max-megapixels', type=positive, default=50, help='of a photo (%(default)s)'
+    )
+    parser.add_argument(
+        '--max-frames', type=positive, default=1500, help='of a video (%(default)s)'
+    )
+    args = parser.parse_args(split_name(sys.argv[1:] if argv is None else argv))
+    if args.config and not args.checkpoint:
+        parser.error('after CONFIG comes CHECKPOINT')
+    return args
+
+
+@exit_on_input_error
+def main(argv=None):
+    args = parse_args(argv)
+    with tempfile.TemporaryDirectory(prefix='directpose-app-') as folder:
+        # gradio reads these when it is imported.
+        os.environ['GRADIO_TEMP_DIR'] = folder
+        os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
+        serve(args, folder)
+
+
+def serve(args: argparse.Namespace, folder: str, wait: bool = True):
+    """Serve the page, until Ctrl-C; returns it."""
+    from ..apis.app import App, build_app
+
+    name = args.config or args.model
+    if args.config is None:
+        args.config = config_path(find(args.model).config)
+        args.checkpoint = checkpoint_of(args.model, args.offline, args.weights)
+    model = load_model(args.config, args.checkpoint, args.device)
+    app = App(model, folder, args.max_megapixels * 10**6, args.max_frames)
+    page = build_app(app, os.path.basename(name), keypoint_threshold(model.cfg))
+    page.launch(
+        server_name=args.host,
+        server_port=args.port,
+        max_file_size=f'{args.max_mb}mb',
+        allowed_paths=[folder],
+        footer_links=[],
+        ssr_mode=False,
+        prevent_thread_lock=not wait,
+        quiet=not wait,
+    )
+    return page
