@@ -16,11 +16,13 @@ ABLATION := -naive -ungrouped-shared -shared-features -same-level -no-heatmap
 CONFIGS  ?= $(ABLATION:%=configs/directpose/directpose_tiny%_1xb4-4e_synthetic-coco-256x320.py) \
 	configs/directpose/directpose_tiny_1xb4-4e_synthetic-coco-256x320.py
 
-.PHONY: help env test full-size lint demo ablation reliability gpu-bench test-forks docs clean
+.PHONY: help env test full-size lint demo web notebook ablation reliability gpu-bench test-forks docs clean
 
 help:
 	@echo "make demo   train, test and draw a small DirectPose v2 on synthetic people (about 15 min);"
 	@echo "            MODEL=directpose for the model of the paper"
+	@echo "make web    a page that finds people in the browser, with the model of make demo"
+	@echo "make notebook   run docs/tour.ipynb from top to bottom (about 10 min)"
 	@echo "make ablation   train DirectPose with each of its parts, three seeds each (hours;"
 	@echo "                goes on where it stopped; single runs: CONFIGS=… SEEDS=…; bfloat16: AMP=--amp)"
 	@echo "make reliability   kill a training at many moments, feed broken files (about 15 min)"
@@ -66,6 +68,25 @@ docs: .venv-docs/.complete
 demo: env
 	@$(BIN)/python tools/demo_synthetic.py --model $(MODEL) --out $(OUT)
 
+$(OUT)/checkpoint.pth: | env
+	@$(BIN)/python tools/demo_synthetic.py --model $(MODEL) --out $(OUT)
+
+$(OUT)/model.onnx: $(OUT)/checkpoint.pth
+	@$(BIN)/directpose export $(OUT)/train/*.py $< $@
+
+web: $(OUT)/model.onnx
+	@$(BIN)/directpose web $< --out $(OUT)/site --samples $$(ls $(OUT)/data/images/*.jpg | tail -6)
+	@echo "to see it: $(BIN)/directpose web $< --out $(OUT)/site --serve"
+
+notebook: .venv-notebook/.complete
+	@PYTHONPATH=$(CURDIR)/.venv-notebook PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/python -m nbconvert \
+		--to notebook --execute --output-dir work_dirs/tour docs/tour.ipynb
+	@echo "work_dirs/tour/tour.ipynb"
+
+.venv-notebook/.complete: requirements/notebook.txt | env
+	@$(BIN)/python -m pip install -q --target .venv-notebook -r requirements/notebook.txt
+	@touch $@
+
 ablation: data/synthetic_coco
 	@$(BIN)/python tools/dev/ablation.py $(CONFIGS) --seeds $(SEEDS) --work-dir work_dirs/ablation $(AMP)
 
@@ -83,4 +104,4 @@ test-forks: .venv-forks/.complete
 	@bash tools/dev/setup_forks.sh $(PYTHON) .venv-forks
 
 clean:
-	rm -rf $(VENV) .venv-docs .venv-forks work_dirs
+	rm -rf $(VENV) .venv-docs .venv-forks .venv-notebook work_dirs

@@ -54,10 +54,8 @@ def test_fiftyone(sample):
     assert keypoints.keypoints[1].confidence == people.keypoint_scores[1].tolist()
 
 
-@pytest.mark.parametrize(
-    ('name', 'convert'), [('supervision', to_supervision), ('fiftyone', to_fiftyone)]
-)
-def test_what_is_missing_is_named(name, convert, sample, monkeypatch):
-    monkeypatch.setitem(sys.modules, name, None)
+@pytest.mark.parametrize('convert', [to_supervision, to_fiftyone])
+def test_what_is_missing_is_named(convert, sample, monkeypatch):
+    monkeypatch.setitem(sys.modules, convert.__name__.removeprefix('to_'), None)
     with pytest.raises(InputError, match=r'pip install "directpose\[viewers\]"'):
         convert(sample)
