@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from directpose.models import CenterAssigner, IteratedKPAlign, OKSAssigner, OKSLoss
-from directpose.models.directpose.sparse_maps import PyramidShape
+from directpose.models import CenterAssigner, IteratedKPAlign, KPAlign, OKSAssigner, OKSLoss
+from directpose.models.directpose.sparse_maps import Locations, PyramidShape
 from directpose.models.directpose.targets import people_of, targets_at
 from directpose.utils.errors import InputError
 from directpose.utils.similarity import object_keypoint_similarities
@@ -263,3 +263,41 @@ def test_the_target_of_the_score_is_the_quality_of_the_pose(monkeypatch):
     (found,) = head.predict(feats, [sample_of(labels)])
     probs = torch.cat([x.flatten() for x in head(feats)['cls_scores']]).sigmoid()
     torch.testing.assert_close(found.scores[0], probs.max())
+
+
+@pytest.mark.parametrize('kind', [KPAlign, IteratedKPAlign])
+def test_finer_levels_are_read_where_nobody_is_predicted(kind):
+    """The same as a layer with locations on these levels too, none of which is asked for."""
+    layer = kind(GROUPS, 6, group_channels=8)
+    for param in layer.parameters():
+        torch.nn.init.normal_(param, std=0.3)
+    feats = [torch.randn(2, 24, *size) for size in ((16, 20), (8, 10), (4, 5))]
+    batch_inds, levels = torch.tensor([0, 1, 1]), torch.tensor([0, 0, 1])
+    cells = torch.tensor([[3, 2], [9, 7], [1, 1]])
+    here = layer(layer.dense(feats[1:], feats[:1]), Locations(batch_inds, levels, cells))
+    there = layer(layer.dense(feats), Locations(batch_inds, levels + 1, cells))
+    torch.testing.assert_close(here, there)
+    coarse = layer(layer.dense(feats[1:]), Locations(batch_inds, levels, cells))
+    assert not torch.allclose(here[0], coarse[0])
+
+
+def test_a_head_that_reads_a_finer_level():
+    """It learns from it, and predicts nobody at it."""
+    head = build_head(
+        **v2_options(),
+        finer_strides=[8],
+        strides=[16, 32],
+        regress_ranges=[(-1, 128), (128, 1e8)],
+        kpt_first_kernel=1,
+    )
+    feats = [f.requires_grad_() for f in random_feats(sizes=((32, 40), (16, 20), (8, 10)))]
+    outs = head(feats)
+    assert [tuple(x.shape[2:]) for x in outs['cls_scores']] == [(16, 20), (8, 10)]
+    assert head.kpt_tower[0].conv.kernel_size == (1, 1)
+    labels = people((20, 20, 120, 220), (150, 40, 250, 200))
+    labels.areas = torch.tensor([9000.0, 7000.0])
+    losses = head.loss_by_feat(outs, [labels, labels])
+    (losses['loss_kpt'] + losses['loss_oks']).backward()
+    assert feats[0].grad.abs().sum() > 0
+    with pytest.raises(InputError, match=r'strides \[4, 16, 32\]: each must be twice'):
+        build_head(finer_strides=[4], strides=[16, 32], regress_ranges=[(-1, 64), (64, 1e8)])

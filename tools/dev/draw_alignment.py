@@ -24,6 +24,7 @@ matplotlib.use('agg')
 from matplotlib import pyplot as plt
 
 READ, FOUND = '#f2c230', '#2f7fc1'
+ARROW = 3  # pixels from which on an arrow is drawn
 
 
 def parse_args(argv=None):
@@ -58,18 +59,21 @@ def stages_of_best(model, image: np.ndarray) -> tuple[np.ndarray, list[np.ndarra
     return place[0].numpy(), [bases.numpy(), *stages], seen
 
 
-def draw(place: np.ndarray, stages: list[np.ndarray], seen: np.ndarray, groups, path: str) -> None:
+def draw(
+    place: np.ndarray, stages: list[np.ndarray], seen: np.ndarray, group_of: list[int], path: str
+) -> None:
     """A panel a stage: from where it reads to what it finds."""
-    group_of = {k: g for g, group in enumerate(groups) for k in group}
     bases, *keypoints = stages
-    starts = [bases[[group_of[k] for k in range(len(keypoints[0]))]], *keypoints[:-1]]
+    starts = [bases[group_of], *keypoints[:-1]]
     titles = ['1. align for each group', '2. align at each keypoint', '3. and again', '4.', '5.']
-    figure, axes = plt.subplots(1, len(keypoints), figsize=(4.2 * len(keypoints), 4.4))
+    figure, axes = plt.subplots(1, len(keypoints), figsize=(3 * len(keypoints), 4.6))
     everything = np.concatenate([place[None], *stages])
     low, high = everything.min(0) - 12, everything.max(0) + 12
     for axis, start, end, title in zip(axes, starts, keypoints, titles, strict=False):
         axis.imshow(seen)
         for a, b in zip(start, end, strict=True):
+            if np.linalg.norm(b - a) < ARROW:
+                continue
             axis.annotate('', b, a, arrowprops=dict(arrowstyle='->', color='white', lw=1.2))
         axis.plot(*place, '+', color='white', markersize=12, markeredgewidth=2)
         axis.plot(*start.T, 's', color=READ, markersize=5, label='features are read here')
@@ -89,11 +93,8 @@ def main(argv=None):
     init_default_scope('mmpose')
     model = load_trained(read_config(args.config), args.checkpoint, 'cpu').eval()
     place, stages, seen = stages_of_best(model, read_image(args.image))
-    buffers = model.bbox_head.kpt_predictor.keypoint_group.tolist()
-    groups = [
-        [k for k, g in enumerate(buffers) if g == number] for number in range(max(buffers) + 1)
-    ]
-    draw(place, stages, seen, groups, args.out)
+    group_of = model.bbox_head.kpt_predictor.keypoint_group.tolist()
+    draw(place, stages, seen, group_of, args.out)
 
 
 if __name__ == '__main__':
