@@ -8,6 +8,7 @@ COMMANDS = dict(
     models='published models by name',
     train='train a model',
     test='evaluate a model',
+    **{'to-coco': 'bring labels of other programs into COCO format'},
     infer='find people in many images, sharded and resumable',
     convert='convert weights of other programs',
     export='write a model as ONNX',
@@ -35,4 +36,4 @@ def main() -> None:
     if name not in COMMANDS:
         sys.exit(f'error: there is no command {name!r}\n\n{usage()}')
     sys.argv = [f'directpose {name}', *arguments]  # which mmpose's tools read
-    importlib.import_module(f'directpose.cli.{name}').main()
+    importlib.import_module(f'directpose.cli.{name.replace("-", "_")}').main()

@@ -1,0 +1,227 @@
+"""Labels of other programs: files as these programs write them, and back."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+from directpose.cli.to_coco import main
+from directpose.datasets.metainfo import parse_metainfo
+from directpose.validation.coco_json import check_annotations
+
+NAMES = ['left_end', 'right_end', 'top']
+POINTS = {'left_end': (20.0, 30.0, 2), 'right_end': (60.5, 30.0, 1)}  # the top is not labelled
+BOX = (10.0, 20.0, 70.0, 40.0)
+SIZE = (120, 80)  # (w, h)
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    for name in ('a.jpg', 'b.jpg'):
+        cv2.imwrite(str(folder / name), np.zeros((*SIZE[::-1], 3), np.uint8))
+    return folder
+
+
+def write_yolo(folder, images, extra=''):
+    """The first image has somebody, the second nobody: it has no label file."""
+    facts = dict(
+        path='.',
+        train='images',
+        kpt_shape=[3, 3],
+        flip_idx=[1, 0, 2],
+        names={0: 'bar', 1: 'rod'},
+        kpt_names={0: NAMES},
+    )
+    (folder / 'data.yaml').write_text(yaml.safe_dump(facts))
+    (folder / 'labels').mkdir()
+    x, y, w, h = BOX
+    numbers = [1, (x + w / 2) / 120, (y + h / 2) / 80, w / 120, h / 80]
+    for name in NAMES:
+        px, py, v = POINTS.get(name, (0, 0, 0))
+        numbers += [px / 120, py / 80, v]
+    (folder / 'labels/a.txt').write_text(' '.join(map(str, numbers)) + '\n' + extra)
+    return folder / 'data.yaml'
+
+
+def labelme_shape(label, points, kind='point', group=1, **fields):
+    shape = dict(label=label, points=points, group_id=group, shape_type=kind)
+    return shape | dict(description='', flags={}, mask=None) | fields
+
+
+def write_labelme(folder, images, *more):
+    x, y, w, h = BOX
+    shapes = [labelme_shape('rod', [[x, y], [x + w, y + h]], 'rectangle')]
+    for name, (px, py, v) in POINTS.items():
+        shapes.append(labelme_shape(name, [[px, py]], flags=dict(occluded=v == 1)))
+    for name, content in (('a', [*shapes, *more]), ('b', [])):
+        record = dict(version='5.5.0', flags={}, shapes=content, imagePath=f'images/{name}.jpg')
+        record |= dict(imageData=None, imageHeight=SIZE[1], imageWidth=SIZE[0])
+        (folder / f'{name}.json').write_text(json.dumps(record))
+    return folder
+
+
+CVAT = """<?xml version="1.0" encoding="utf-8"?>
+<annotations><version>1.1</version><meta><job><labels>
+<label><name>rod</name><type>skeleton</type>
+<svg>&lt;line data-node-from="1" data-node-to="2"&gt;&lt;/line&gt;
+&lt;circle data-node-id="1" data-label-name="left_end"&gt;
+&lt;circle data-node-id="2" data-label-name="right_end"&gt;</svg></label>
+<label><name>left_end</name><type>points</type><parent>rod</parent></label>
+<label><name>right_end</name><type>points</type><parent>rod</parent></label>
+<label><name>top</name><type>points</type><parent>rod</parent></label>
+</labels></job></meta>
+<image id="0" name="a.jpg" width="120" height="80">
+<box label="rod" xtl="10.00" ytl="20.00" xbr="80.00" ybr="60.00" group_id="4"/>
+<skeleton label="rod" source="manual" z_order="0" group_id="4">
+<points label="left_end" outside="0" occluded="0" points="20.00,30.00"></points>
+<points label="right_end" outside="0" occluded="1" points="60.50,30.00"></points>
+<points label="top" outside="1" occluded="0" points="0.00,0.00"></points>{more}
+</skeleton></image>
+<image id="1" name="b.jpg" width="120" height="80"></image></annotations>"""
+
+
+def write_cvat(folder, images, more=''):
+    (folder / 'annotations.xml').write_text(CVAT.replace('{more}', more))
+    return folder / 'annotations.xml'
+
+
+def write_label_studio(folder, images, *more):
+    common = dict(original_width=120, original_height=80, image_rotation=0, to_name='image')
+    x, y, w, h = BOX
+    box = dict(x=x / 1.2, y=y / 0.8, width=w / 1.2, height=h / 0.8, rotation=0)
+    results = [
+        common | dict(id='b', type='rectanglelabels', value=box | dict(rectanglelabels=['rod']))
+    ]
+    for name, (px, py, v) in POINTS.items():
+        value = dict(x=px / 1.2, y=py / 0.8, width=0.5, keypointlabels=[name])
+        point = common | dict(id=name, type='keypointlabels', parentID='b', value=value)
+        results.append(point | (dict(meta=dict(text=['occluded'])) if v == 1 else {}))
+    tasks = [
+        dict(
+            id=7,
+            data=dict(image='/data/upload/1/0123abcd-a.jpg'),
+            annotations=[dict(result=[*results, *more])],
+        ),
+        dict(id=8, data=dict(image='/data/upload/1/0123abcd-b.jpg'), annotations=[]),
+    ]
+    (images / 'export.json').write_text(json.dumps(tasks))
+    return images / 'export.json'
+
+
+WRITERS = {
+    'yolo-pose': write_yolo,
+    'labelme': write_labelme,
+    'cvat': write_cvat,
+    'label-studio': write_label_studio,
+}
+
+
+@pytest.mark.parametrize('kind', list(WRITERS))
+def test_what_each_program_writes(kind, images, tmp_path):
+    source, out = WRITERS[kind](tmp_path, images), tmp_path / 'out/labels.json'
+    main([kind, str(source), '--out', str(out), '--metainfo', str(tmp_path / 'out/skeleton.py')])
+    coco = json.loads(out.read_text())
+    assert sorted(i['file_name'].split('/')[-1] for i in coco['images']) == ['a.jpg', 'b.jpg']
+    assert {(i['width'], i['height']) for i in coco['images']} == {SIZE}
+    (person,) = coco['annotations']
+    category = coco['categories'][person['category_id'] - 1]
+    assert category['name'] == 'rod'
+    points = dict(zip(category['keypoints'], np.reshape(person['keypoints'], (-1, 3)), strict=True))
+    for name, point in POINTS.items():
+        np.testing.assert_allclose(points.pop(name), point, atol=2e-3)
+    assert all(not point.any() for point in points.values())
+    np.testing.assert_allclose(person['bbox'], BOX, atol=2e-3)
+    assert person['num_keypoints'] == 2 and person['area'] > 0
+    skeleton = parse_metainfo(dict(from_file=str(tmp_path / 'out/skeleton.py')))
+    assert skeleton['flip_indices'][:2] == [1, 0]
+    if kind == 'cvat':
+        assert skeleton['skeleton_links'] == [(0, 1)]
+    check_annotations(str(out), skeleton, len(coco['categories']))
+
+
+BROKEN = {
+    'yolo-pose': ('0 0.5 0.5 0.1\n', 'a.txt:2: has 4 numbers, not the 14 of 3 keypoints'),
+    'labelme': (
+        labelme_shape('left_end', [[1, 1]]),
+        'shape 3 is a second left_end of the same group',
+    ),
+    'cvat': (
+        '<points label="left_end" outside="0" occluded="0" points="1,1"/>',
+        'image 0 (a.jpg), skeleton: has two points left_end',
+    ),
+    'label-studio': (
+        dict(
+            id='z',
+            type='keypointlabels',
+            parentID='b',
+            value=dict(x=300, y=1, keypointlabels=['top']),
+        ),
+        'task 7: top is at 300 %, 1 %, outside of the image',
+    ),
+}
+
+
+@pytest.mark.parametrize('kind', list(WRITERS))
+def test_broken_labels_are_listed_and_left_out_only_if_told(kind, images, tmp_path, capsys):
+    more, words = BROKEN[kind]
+    source, out = WRITERS[kind](tmp_path, images, more), tmp_path / 'labels.json'
+    arguments = [kind, str(source), '--out', str(out)]
+    with pytest.raises(SystemExit, match='1 labels cannot be used; mend them, or leave them out'):
+        main(arguments)
+    assert words in capsys.readouterr().err and not out.exists()
+    with pytest.raises(SystemExit) as stop:
+        main([*arguments, '--skip-broken'])
+    assert stop.value.code == 3 and out.exists()
+    assert '1 labels were left out' in capsys.readouterr().err
+
+
+def test_a_person_without_a_box_gets_one(images, tmp_path):
+    shapes = [labelme_shape(name, [list(p[:2])], group=None) for name, p in POINTS.items()]
+    record = dict(shapes=shapes, imagePath='images/a.jpg', imageHeight=1, imageWidth=1)
+    (tmp_path / 'a.json').write_text(json.dumps(record))
+    main(['labelme', str(tmp_path), '--out', str(tmp_path / 'o.json')])
+    coco = json.loads((tmp_path / 'o.json').read_text())
+    assert coco['annotations'][0]['bbox'] == [20, 30, 40.5, 1]
+    assert coco['images'][0]['width'] == 120  # of the file, not as stated
+    assert coco['categories'][0]['name'] == 'person'
+
+
+def test_a_split_is_the_same_each_time(images, tmp_path):
+    source = write_yolo(tmp_path, images)
+    for k in range(8):
+        cv2.imwrite(str(images / f'{k}.jpg'), np.zeros((8, 8, 3), np.uint8))
+    texts = []
+    for _ in range(2):
+        main(['yolo-pose', str(source), '--out', str(tmp_path / 'o.json'), '--split', '0.8'])
+        texts.append([(tmp_path / f'o_{part}.json').read_text() for part in ('train', 'val')])
+    assert texts[0] == texts[1]
+    counts = [len(json.loads(text)['images']) for text in texts[0]]
+    assert counts == [8, 2]
+
+
+@pytest.mark.parametrize(
+    ('kind', 'content', 'words'),
+    [
+        ('yolo-pose', 'names: [a]', 'has no kpt_shape: not of a YOLO pose set'),
+        ('cvat', '<a/>', 'is no XML of CVAT'),
+        ('cvat', '<a', 'cannot read'),
+        ('label-studio', '{}', 'is no JSON export of Label Studio'),
+    ],
+)
+def test_files_of_something_else(kind, content, words, tmp_path):
+    (tmp_path / 'file.x').write_text(content)
+    with pytest.raises(SystemExit, match=words):
+        main([kind, str(tmp_path / 'file.x'), '--out', str(tmp_path / 'o.json')])
+    with pytest.raises(SystemExit, match=r'gone does not exist'):
+        main([kind, str(tmp_path / 'gone'), '--out', str(tmp_path / 'o.json')])
+
+
+def test_images_that_are_missing(images, tmp_path, capsys):
+    source = write_yolo(tmp_path, images)
+    (images / 'c.jpg').write_text('no image')
+    with pytest.raises(SystemExit):
+        main(['yolo-pose', str(source), '--out', str(tmp_path / 'o.json')])
+    assert 'c.jpg: is no image that can be read' in capsys.readouterr().err
