@@ -186,7 +186,7 @@ def test_box_branch():
     assert 'PseudoBoxes' in steps(BASE) and 'PseudoBoxes' not in steps(name)
     for split in ('val', 'test'):
         metrics = [e.type for e in evaluators(load(name), split)]
-        assert metrics == ['CocoMetric', 'PersonBoxMetric']
+        assert metrics == ['FastCocoMetric', 'PersonBoxMetric']
 
 
 def test_gluoncvs_head():

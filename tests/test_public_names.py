@@ -19,7 +19,10 @@ REGISTERED = {  # what configs of version 0.1 name
         *('Float32RPNHead', 'Float32RoIExtractor', 'ZeroPaddedRoIExtractor'),
         'TorchvisionAnchorGenerator',
     ),
-    METRICS: ('ClasswiseCocoMetric', 'PersonBoxMetric', 'MatchedPCK', 'CocoSubmission'),
+    METRICS: (
+        *('ClasswiseCocoMetric', 'PersonBoxMetric', 'MatchedPCK', 'CocoSubmission'),
+        'FastCocoMetric',
+    ),
     HOOKS: (
         *('CheckDataHook', 'EpochSeedHook', 'FiniteLossHook', 'WholeCheckpointHook'),
         *('OptimizeForInferenceHook', 'PoseTTAHook', 'BadCaseHook'),

@@ -1,4 +1,10 @@
-from .coco_metrics import ClasswiseCocoMetric, MatchedPCK, PersonBoxMetric
+from .coco_metrics import ClasswiseCocoMetric, FastCocoMetric, MatchedPCK, PersonBoxMetric
 from .submission import CocoSubmission
 
-__all__ = ['ClasswiseCocoMetric', 'CocoSubmission', 'MatchedPCK', 'PersonBoxMetric']
+__all__ = [
+    'ClasswiseCocoMetric',
+    'CocoSubmission',
+    'FastCocoMetric',
+    'MatchedPCK',
+    'PersonBoxMetric',
+]

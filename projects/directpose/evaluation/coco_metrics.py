@@ -4,18 +4,50 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from faster_coco_eval import COCO, COCOeval_faster
 from mmdet.evaluation.metrics import CocoMetric as BoxCocoMetric
 from mmengine.evaluator import BaseMetric
 from mmpose.evaluation.metrics import CocoMetric as KeypointCocoMetric
 from mmpose.registry import METRICS
 from scipy.optimize import linear_sum_assignment
 
+NAMES = (
+    *('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)'),
+    *('AR', 'AR .5', 'AR .75', 'AR (M)', 'AR (L)'),
+)
+CROWD_NAMES = ('AP', 'AP .5', 'AP .75', 'AR', 'AR .5', 'AR .75', 'AP(E)', 'AP(M)', 'AP(H)')
 BOX_METRICS = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
 
 
 @METRICS.register_module()
-class ClasswiseCocoMetric(KeypointCocoMetric):
-    """mmpose's ``CocoMetric``, which takes the class of an instance from its predicted label.
+class FastCocoMetric(KeypointCocoMetric):
+    """mmpose's ``CocoMetric`` by faster-coco-eval: the same numbers in a fraction of the time.
+
+    Args:
+        kwargs: of :class:`mmpose.evaluation.CocoMetric`.
+    """
+
+    def _do_python_keypoint_eval(self, outfile_prefix: str) -> list[tuple[str, float]]:
+        """Names and values of the results that the parent has written to a file."""
+        truth = COCO(self.coco.dataset)
+        evaluation = COCOeval_faster(
+            truth,
+            truth.loadRes(f'{outfile_prefix}.keypoints.json'),
+            self.iou_type,
+            kpt_oks_sigmas=self.dataset_meta['sigmas'],
+            use_area=self.use_area,
+            print_function=print,
+        )
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+        names = CROWD_NAMES if self.iou_type == 'keypoints_crowd' else NAMES
+        return list(zip(names, map(float, evaluation.stats), strict=False))
+
+
+@METRICS.register_module()
+class ClasswiseCocoMetric(FastCocoMetric):
+    """:class:`FastCocoMetric`, which takes the class of an instance from its predicted label.
 
     The parent gives all instances of an image the same class. Label l is category l + 1. COCO's
     evaluation matches within a category and averages over the categories that are annotated.

@@ -18,7 +18,7 @@ from ..utils.images import check_images
 from ..utils.io import read_json
 from .coco_json import check_annotations, check_image_records
 
-KEYPOINT_METRICS = ('CocoMetric', 'ClasswiseCocoMetric')
+KEYPOINT_METRICS = ('CocoMetric', 'FastCocoMetric', 'ClasswiseCocoMetric')
 
 KIND_NAMES = {str: 'a path', dict: 'a dict', int: 'a whole number'}  # of the parts of a config
 
