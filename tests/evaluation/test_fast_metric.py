@@ -60,7 +60,8 @@ def samples_of(rng, truth, noise=0.03):
         count = len(poses)
         found = dict(
             keypoints=np.array(poses).reshape(count, 17, 2),
-            keypoint_scores=rng.random((count, 17)),
+            # a fifth of the people have no keypoint at all, and do not count
+            keypoint_scores=rng.random((count, 17)) * (rng.random((count, 1)) > 0.2),
             bboxes=np.array(boxes).reshape(count, 4),
             bbox_scores=rng.random(count),
             labels=np.zeros(count, int),
@@ -103,6 +104,17 @@ def test_the_same_numbers(sigmas, options, seed, tmp_path):
     )
     assert slow == pytest.approx(fast, abs=1e-12) and slow.keys() == fast.keys()
     assert 0 < fast['coco/AP'] < 1
+
+
+def test_nobody_is_found(tmp_path):
+    truth = make_truth(np.random.default_rng(0))
+    (tmp_path / 'truth.json').write_text(json.dumps(truth))
+    samples = list(samples_of(np.random.default_rng(0), truth))
+    for sample in samples:
+        people = sample['pred_instances']
+        people['keypoint_scores'] = 0 * people['keypoint_scores']
+    metrics = run(FastCocoMetric, tmp_path / 'truth.json', samples, SIGMAS)
+    assert metrics['coco/AP'] == metrics['coco/AR'] == 0
 
 
 def test_fake100(shared, tmp_path):

@@ -11,6 +11,8 @@ from mmpose.evaluation.metrics import CocoMetric as KeypointCocoMetric
 from mmpose.registry import METRICS
 from scipy.optimize import linear_sum_assignment
 
+from ..utils.io import read_json
+
 NAMES = (
     *('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)'),
     *('AR', 'AR .5', 'AR .75', 'AR (M)', 'AR (L)'),
@@ -30,9 +32,12 @@ class FastCocoMetric(KeypointCocoMetric):
     def _do_python_keypoint_eval(self, outfile_prefix: str) -> list[tuple[str, float]]:
         """Names and values of the results that the parent has written to a file."""
         truth = COCO(self.coco.dataset)
+        results = read_json(f'{outfile_prefix}.keypoints.json')
+        # As the parent's evaluation, without those who have no keypoint
+        found = [r for r in results if any(score > 0 for score in r['keypoints'][2::3])]
         evaluation = COCOeval_faster(
             truth,
-            truth.loadRes(f'{outfile_prefix}.keypoints.json'),
+            truth.loadRes(found),
             self.iou_type,
             kpt_oks_sigmas=self.dataset_meta['sigmas'],
             use_area=self.use_area,
