@@ -1,12 +1,13 @@
 """Train a model; the arguments are those of mmpose's tools/train.py.
 
-directpose train CONFIG [--work-dir DIR] [--resume [CKPT]] [--amp] [--freeze backbone]
-                        [--cfg-options …]
+directpose train CONFIG [--work-dir DIR] [--resume [CKPT]] [--amp] [--freeze backbone] [--ema]
+                        [--patience N] [--logger NAME …] [--cfg-options …]
 
 --amp is float16 on a GPU and bfloat16 on a CPU.
 """
 
 import argparse
+import importlib.util
 import os.path as osp
 import sys
 from pathlib import Path
@@ -19,16 +20,37 @@ from ..engine.checkpoint_hook import find_last_checkpoint
 from ..engine.dist import run_on_rank0, start_processes
 from ..engine.runner import ConsoleRunner
 from ..engine.validation_hook import without_check_hook
+from ..utils.cli import positive
 from ..utils.config import build_model, merge_options, read_config
 from ..utils.errors import InputError, exit_on_input_error
 from ..utils.mmpose_tools import load_mmpose_tool
 from ..validation.config import check_config
 from ..weights.checkpoint import check_checkpoint, check_shapes
 
+# Of --logger: mmengine's backend, and the package that it needs
+LOGGERS = dict(
+    tensorboard=('TensorboardVisBackend', 'tensorboard'),
+    wandb=('WandbVisBackend', 'wandb'),
+    mlflow=('MLflowVisBackend', 'mlflow'),
+    clearml=('ClearMLVisBackend', 'clearml'),
+)
+
 
 def parse_own_args() -> argparse.Namespace:
-    """Our argument, taken out of the command line; the others are left to mmpose's tool."""
+    """Our arguments, taken out of the command line; the others are left to mmpose's tool."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument(
+        '--patience',
+        type=positive,
+        metavar='N',
+        help='stop when the AP was not better for N validations (EarlyStoppingHook)',
+    )
+    parser.add_argument(
+        '--ema', action='store_true', help='validate and keep averaged weights (EMAHook)'
+    )
+    parser.add_argument(
+        '--logger', nargs='+', choices=LOGGERS, default=[], help='log there too (vis_backends)'
+    )
     parser.add_argument(
         '--freeze', choices=['backbone'], help='a part that keeps the weights it starts with'
     )
@@ -50,6 +72,46 @@ def freeze_backbone(cfg: Config) -> None:
             f'--freeze backbone: {backbone.type} of {cfg.filename} has no frozen_stages'
         )
     backbone.update(frozen_stages=backbone.get('num_stages', 4), norm_eval=True)
+
+
+def add_options(cfg: Config, args: argparse.Namespace) -> None:
+    """Bring our arguments into a config, as hooks and backends of mmengine.
+
+    Raises:
+        InputError: a package is missing, or the backbone cannot be frozen.
+    """
+    hooks = cfg.setdefault('custom_hooks', [])
+    if args.freeze:
+        freeze_backbone(cfg)
+    if args.patience:
+        stop = dict(type='EarlyStoppingHook', monitor='coco/AP', rule='greater')
+        hooks.append(dict(stop, patience=args.patience))
+    if args.ema and not any(hook['type'] == 'EMAHook' for hook in hooks):
+        average = dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=0.0002)
+        hooks.append(dict(average, update_buffers=True, priority=49))
+    backends = cfg.visualizer.setdefault('vis_backends', [])
+    for name in args.logger:
+        backend, package = LOGGERS[name]
+        if importlib.util.find_spec(package) is None:
+            raise InputError(f'--logger {name} needs a package: pip install {package}')
+        if backend not in [known['type'] for known in backends]:
+            backends.append(dict(type=backend))
+
+
+def tell_what_next(cfg: Config, config: str) -> None:
+    """Say where the best checkpoint is, and what can be done with it."""
+    work_dir = Path(cfg.work_dir)
+    found = sorted(work_dir.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
+    last = work_dir / 'last_checkpoint'
+    if not found and not last.exists():
+        return
+    checkpoint = found[-1] if found else last.read_text(encoding='utf-8').strip()
+    print(
+        f'{"best" if found else "last"} checkpoint: {checkpoint}\n'
+        f'  directpose test {config} {checkpoint}\n'
+        f'  directpose demo {config} {checkpoint} photo.jpg\n'
+        f'  directpose export {config} {checkpoint} model.onnx'
+    )
 
 
 def check_start(cfg: Config) -> None:
@@ -74,7 +136,7 @@ def check_start(cfg: Config) -> None:
 
 @exit_on_input_error
 def main():
-    freeze = parse_own_args().freeze
+    own = parse_own_args()
     tool = load_mmpose_tool('train')
     args = tool.parse_args()
     cfg = read_config(args.config)
@@ -83,8 +145,7 @@ def main():
     options, args.cfg_options = args.cfg_options, None
     cfg = tool.merge_args(cfg, args)
     merge_options(cfg, options)
-    if freeze:
-        freeze_backbone(cfg)
+    add_options(cfg, own)
     if args.amp and not torch.cuda.is_available():
         cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
         del cfg.optim_wrapper.loss_scale
@@ -94,3 +155,4 @@ def main():
     cfg.custom_hooks = without_check_hook(cfg.get('custom_hooks', []))
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else ConsoleRunner.from_cfg(cfg)
     runner.train()
+    run_on_rank0(tell_what_next, cfg, args.config)
