@@ -5,6 +5,7 @@ import sys
 
 COMMANDS = dict(
     demo='find and draw people in images, videos or a camera stream',
+    doctor='versions, what is compiled, and what mends what is wrong',
     models='published models by name',
     train='train a model',
     test='evaluate a model',
@@ -35,5 +36,7 @@ def main() -> None:
         return
     if name not in COMMANDS:
         sys.exit(f'error: there is no command {name!r}\n\n{usage()}')
+    if name == 'doctor':  # directpose_command has it, for what cannot be imported
+        importlib.import_module('directpose_command').main()
     sys.argv = [f'directpose {name}', *arguments]  # which mmpose's tools read
     importlib.import_module(f'directpose.cli.{name.replace("-", "_")}').main()

@@ -1,0 +1,48 @@
+"""directpose doctor, also where things do not import."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from helpers.commands import ROOT
+
+
+def doctor(folder, *args):
+    """The command in a process whose first place for modules is a folder."""
+    path = os.pathsep.join([str(folder), str(ROOT / 'projects')])
+    return subprocess.run(
+        [sys.executable, '-W', 'ignore', str(ROOT / 'projects/directpose_command.py'), *args],
+        env=os.environ | dict(PYTHONPATH=path),
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_all_is_well(tmp_path):
+    done = doctor(tmp_path, 'doctor')
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'All is well.' in done.stdout and 'mmcv.ops   compiled' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ('module', 'content', 'words', 'advice'),
+    [
+        ('torch.py', 'raise OSError("no such library")', 'torch does not import: no such', 'pip'),
+        (
+            'mmcv.py',
+            'raise ImportError("undefined symbol")',
+            'mmcv does not import',
+            'MMCV_WITH_OPS',
+        ),
+        ('mmpose.py', '__version__ = "0.29"', 'mmpose is 0.29; directpose needs', 'pip install'),
+    ],
+)
+def test_what_is_broken_is_named_with_what_mends_it(module, content, words, advice, tmp_path):
+    (tmp_path / module).write_text(content)
+    done = doctor(tmp_path, 'doctor')
+    assert done.returncode == 1 and not done.stderr
+    assert words in done.stdout and advice in done.stdout.split(words)[1]
+    other = doctor(tmp_path, 'models')
+    assert other.returncode == 1 and 'Traceback' not in other.stderr
+    assert 'directpose doctor tells what is wrong' in other.stderr
