@@ -75,8 +75,8 @@ $(OUT)/model.onnx: $(OUT)/checkpoint.pth
 	@$(BIN)/directpose export $(OUT)/train/*.py $< $@
 
 web: $(OUT)/model.onnx
-	@$(BIN)/directpose web $< --out $(OUT)/site --samples $$(ls $(OUT)/data/images/*.jpg | tail -6)
-	@echo "to see it: $(BIN)/directpose web $< --out $(OUT)/site --serve"
+	@$(BIN)/directpose web $< --out $(OUT)/site --samples $(OUT)/data/images/00349[4-9].jpg
+	@echo "to see it: $(BIN)/directpose web $< --out $(OUT)/site --samples $(OUT)/data/images/00349[4-9].jpg --serve"
 
 notebook: .venv-notebook/.complete
 	@PYTHONPATH=$(CURDIR)/.venv-notebook PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/python -m nbconvert \

@@ -1,5 +1,6 @@
 """A page of a server of one's own: photos, videos and a webcam, for several people at once."""
 
+import contextlib
 import functools
 import itertools
 import os.path as osp
@@ -49,7 +50,7 @@ class App:
 
     def photo(self, path: str | None, score_thr: float, kpt_thr: float) -> tuple:
         """The picture (H, W, 3), RGB, the table of people, and the file of records, of a photo."""
-        with telling():
+        with telling(path):
             if path is None:
                 raise InputError('there is no photo; choose one first')
             image = read_image(path)
@@ -73,7 +74,7 @@ class App:
         progress=gradio.Progress(),  # noqa: B008  (gradio finds it there)
     ) -> tuple[str, str]:
         """Files of the video with people drawn, and of the records."""
-        with telling():
+        with telling(path):
             if path is None:
                 raise InputError('there is no video; choose one first')
             target = osp.join(self.new_folder(), f'{Path(path).stem}.mp4')
@@ -128,15 +129,14 @@ class App:
         return tempfile.mkdtemp(dir=self.folder)
 
 
-class telling:  # noqa: N801  (a context like contextlib's)
-    """Show what is wrong with the input on the page."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind, error, _) -> None:
-        if isinstance(error, InputError):
-            raise gradio.Error(f'{error}'.replace(tempfile.gettempdir(), '')) from error
+@contextlib.contextmanager
+def telling(path: str | None) -> Iterator[None]:
+    """Show on the page what is wrong with a file, by the name that it has there."""
+    try:
+        yield
+    except InputError as error:
+        text = str(error)
+        raise gradio.Error(text.replace(path, osp.basename(path)) if path else text) from error
 
 
 def photo_input(max_pixels: int) -> 'gradio.Image':
@@ -147,7 +147,7 @@ def photo_input(max_pixels: int) -> 'gradio.Image':
 
     def preprocess(payload):
         if payload is not None:
-            with telling():
+            with telling(payload.path):
                 check_size(payload.path, max_pixels)
         return decode(payload)
 
