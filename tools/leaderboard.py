@@ -32,6 +32,7 @@ from tqdm import tqdm
 
 matplotlib.use('agg')
 from matplotlib import pyplot as plt
+from matplotlib.ticker import LogLocator, NullLocator
 
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 # Title of each column, and its value in a row; numbers are sorted as such.
@@ -134,8 +135,9 @@ def plot(rows: list[Row], caption: str, path: str) -> None:
             label = re.sub(r'_\d+xb.*|_coco.*', '', row.name)
             axes.annotate(label, (row.ms, 100 * ap), (5, 3), textcoords='offset points', fontsize=7)
     axes.set(xlabel=f'ms an image, measured here\n{caption}', xscale='log')
-    for axis_format in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-        axis_format('{x:.0f}')
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter('{x:.0f}')
     axes.set_ylabel('keypoint AP, on the split that the table names')
     axes.xaxis.label.set_size(8)
     handles = [
@@ -149,7 +151,7 @@ def plot(rows: list[Row], caption: str, path: str) -> None:
     axes.legend(handles=handles, fontsize=7)
     axes.grid(alpha=0.3)
     low, high = axes.get_xlim()
-    axes.set_xlim(low, high**1.08)  # for the labels
+    axes.set_xlim(low, 2.2 * high)  # for the labels
     figure.tight_layout()
     with atomic_write(path) as partial:
         figure.savefig(partial, dpi=130)
