@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 OUT    ?= work_dirs/demo
 MODEL  ?= directpose_v2
 # Two processes of one thread each; the tests of a file stay together, as they share trainings.
-PYTEST = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(1)/bin/python -m pytest -n 2 --dist loadfile -m 'not slow'
+PYTEST = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(1)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow'
 
 # Poses and places of COCO's people for `make ablation`; without them, scenes of our own
 DIRECTPOSE_SHARED ?= ../shared

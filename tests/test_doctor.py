@@ -33,20 +33,25 @@ def test_other_commands_point_to_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('module', 'content', 'words', 'advice'),
+    ('files', 'faults'),
     [
-        ('torch.py', 'raise OSError("no such library")', 'torch does not import: no such', 'pip'),
         (
-            'mmcv.py',
-            'raise ImportError("undefined symbol")',
-            'mmcv does not import',
-            'MMCV_WITH_OPS',
+            {'torch.py': 'raise OSError("no such library")'},
+            {'torch does not import: no such library': 'pip install "torch'},
         ),
-        ('mmpose.py', '__version__ = "0.29"', 'mmpose is 0.29; directpose needs', 'pip install'),
+        (
+            {'mmcv.py': 'raise ImportError("undefined")', 'mmpose.py': '__version__ = "0.29"'},
+            {
+                'mmcv does not import: undefined': 'MMCV_WITH_OPS',
+                'mmpose is 0.29; directpose needs': 'pip install "mmpose',
+            },
+        ),
     ],
 )
-def test_what_is_broken_is_named_with_what_mends_it(module, content, words, advice, tmp_path):
-    (tmp_path / module).write_text(content)
+def test_what_is_broken_is_named_with_what_mends_it(files, faults, tmp_path):
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
     done = doctor(tmp_path, 'doctor')
     assert done.returncode == 1 and not done.stderr
-    assert words in done.stdout and advice in done.stdout.split(words)[1]
+    for words, advice in faults.items():
+        assert advice in done.stdout.split(words)[1].splitlines()[1]

@@ -42,4 +42,4 @@ def test_the_demo_says_what_it_found(trained, synthetic_set, tmp_path):
     environment = {k: v for k, v in os.environ.items() if k != 'PYTHONWARNINGS'}
     done = run(*command, env=environment)
     assert done.returncode == 0 and 'Warning' not in done.stderr, done.stderr
-    assert re.search(r'^\d+ people in 1 images; pictures and', done.stdout, re.MULTILINE)
+    assert re.search(r'^\d+ people in 1 images; pictures are', done.stdout, re.MULTILINE)
