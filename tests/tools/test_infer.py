@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 from directpose.apis.inference import find_inputs
+from directpose.apis.parts import read_part
+from directpose.utils import storage
 from directpose.utils.errors import INCOMPLETE
 from helpers.commands import CONFIG, ROOT, call
 
@@ -69,7 +71,7 @@ def test_another_job_is_not_mixed_with_what_is_there(infer, tmp_path):
     before = part.read_text()
     sorted((tmp_path / 'images').iterdir())[-1].unlink()
     done = infer('out', '--part', 4)
-    assert done.returncode == 1 and 'parts that were made with other images, part' in done.stderr
+    assert done.returncode == 1 and 'is of a job with other images, part;' in done.stderr
     assert part.read_text() == before
 
 
@@ -80,9 +82,9 @@ def test_a_storage_that_fails_is_no_broken_image(infer, tmp_path):
     assert done.returncode == 1 and 'call again when its storage works' in done.stderr
     shutil.move(tmp_path / 'images', tmp_path / 'away')
     (tmp_path / 'list.txt').write_text('a.jpg\nb.jpg\n')
-    done = infer('out', images=tmp_path / 'list.txt')
-    assert done.returncode == 1 and 'none of the 2 images of part-000000.jsonl' in done.stderr
-    assert not list((tmp_path / 'out').rglob('part-*'))
+    done = infer('gone', images=tmp_path / 'list.txt')
+    assert done.returncode == 1 and 'none of 2 images is there, a.jpg to b.jpg' in done.stderr
+    assert not list(tmp_path.rglob('part-*'))
 
 
 def test_images_that_are_all_broken_are_no_stop(infer, tmp_path):
@@ -136,6 +138,65 @@ def test_with_test_time_augmentation(trained, synthetic_set, tmp_path):
     assert done.returncode == 0, done.stderr
     records = read(tmp_path / 'out').values()
     assert len(records) == 12 and all(record['people'] for record in records)
+
+
+def test_buckets_and_lists_in_parquet(infer, tmp_path):
+    """Images, their list and the output in a bucket; here one that pyarrow keeps in memory."""
+    pytest.importorskip('pyarrow', reason='needs directpose[ray]')
+    import pyarrow
+    from pyarrow import parquet
+
+    assert infer('out').returncode == INCOMPLETE
+    bucket = 'mock://bucket'
+    storage.make_remote_folder(f'{bucket}/images/sub')
+    names = sorted((tmp_path / 'images').iterdir())
+    paths = [f'{bucket}/images/sub/{name.name}' for name in names] + [f'{bucket}/images/none.jpg']
+    for path, name in zip(paths[:-1], names, strict=True):
+        storage.write_bytes(name.read_bytes(), path)
+    parquet.write_table(pyarrow.table({'image': paths, 'n': range(13)}), tmp_path / 'list.parquet')
+    storage.write_bytes((tmp_path / 'list.parquet').read_bytes(), f'{bucket}/list.parquet')
+    storage.write_bytes('\n'.join(paths).encode(), f'{bucket}/list.txt')
+    for source, count in (('list.parquet', 13), ('list.txt', 13), ('images', 12)):
+        out = f'{bucket}/out-{source}'
+        arguments = ['--out', out, '--part', 5, '--format', 'parquet']
+        assert infer('', *arguments, images=f'{bucket}/{source}').returncode == INCOMPLETE
+        parts = [path for path in storage.walk(out) if path.endswith('.parquet')]
+        found = [record for part in parts for record in read_part(part)]
+        assert len(parts) == 3 and len(found) == count
+        local = [
+            record
+            | {'image': record['image'].replace(f'{bucket}/images/sub', str(names[0].parent))}
+            for record in found
+            if 'error' not in record
+        ]
+        assert local == [r for r in read(tmp_path / 'out').values() if 'error' not in r]
+
+
+@pytest.mark.parametrize(
+    ('columns', 'words'),
+    [
+        ({'image': [1]}, 'has the columns image; name the one with the paths image'),
+        ({'a': ['x'], 'b': ['y']}, 'has the columns a, b; name'),
+        (None, 'is not Parquet'),
+    ],
+)
+def test_other_parquet(infer, tmp_path, columns, words):
+    pytest.importorskip('pyarrow', reason='needs directpose[ray]')
+    import pyarrow
+    from pyarrow import parquet
+
+    path = tmp_path / 'list.parquet'
+    if columns is None:
+        path.write_bytes(b'nothing')
+    else:
+        parquet.write_table(pyarrow.table(columns), path)
+    done = infer('out', images=path)
+    assert done.returncode == 1 and words in done.stderr
+
+
+def test_unknown_buckets(infer):
+    done = infer('out', images='nowhere://bucket/images')
+    assert done.returncode == 1 and 'nowhere://bucket cannot be opened' in done.stderr
 
 
 def fail_for(folder, real=open):

@@ -1,10 +1,10 @@
 """Detecting people in image files."""
 
 import glob
+import io
 import os.path as osp
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import cv2
 import mmcv
@@ -20,7 +20,8 @@ from torch import nn
 from ..deploy.fast_form import optimize_for_inference
 from ..utils.config import build_model, config_path, merge_options, read_config
 from ..utils.errors import InputError
-from ..utils.images import classify_io_errors, image_problem
+from ..utils.images import classify_io_errors, content_problem
+from ..utils.storage import read_bytes, walk
 from ..weights.checkpoint import check_checkpoint
 from ..weights.zoo import checkpoint_of, find
 from .video import VIDEO_SUFFIXES, is_camera
@@ -35,7 +36,7 @@ def files_in(folder: str, suffixes: Sequence[str]) -> list[str]:
 
     Pictures that are passed over are told on stderr.
     """
-    paths = sorted(str(path) for path in Path(folder).rglob('*'))
+    paths = list(walk(folder))
     passed = [path for path in paths if path.lower().endswith(OTHER_SUFFIXES)]
     if passed:
         kinds = sorted({osp.splitext(path)[1].lower() for path in passed})
@@ -154,17 +155,23 @@ def with_augmentation(model: nn.Module) -> nn.Module:
 
 
 def read_image(path: str) -> np.ndarray:
-    """Image (H, W, 3), BGR.
+    """Image (H, W, 3), BGR, on a disk or in a bucket.
 
     Raises:
         InputError: the file is missing, truncated or not an image that OpenCV reads.
         StorageError: it cannot be read now.
     """
-    # OpenCV fills what a truncated file lacks with grey and says nothing.
-    problem = image_problem(path)
+    if '\0' in path:
+        raise InputError(f'{path!r} is no name that a file can have')
     try:
         with classify_io_errors(path):
-            image = None if problem else mmcv.imread(path)
+            content = read_bytes(path)
+    except OSError as error:
+        raise InputError(f'{path} cannot be read ({error.strerror or error})') from error
+    # OpenCV fills what a truncated file lacks with grey and says nothing.
+    problem = content_problem(io.BytesIO(content))
+    try:
+        image = None if problem else mmcv.imfrombytes(content)
     except cv2.error as error:  # more pixels than it takes
         raise InputError(f'{path} is not read by OpenCV ({error.err})') from error
     if image is None:

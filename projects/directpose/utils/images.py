@@ -5,11 +5,13 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from PIL import Image
 from tqdm import tqdm
 
 from .errors import InputError, StorageError
+from .storage import is_remote
 
 # What ends a whole image file, but for what some cameras append to it.
 _TAIL = 4096
@@ -48,30 +50,39 @@ def image_problem(path: str) -> str | None:
         return 'is no name that a file can have'
     try:
         with classify_io_errors(path), open(path, 'rb') as file:
-            first = file.read(2)
-            file.seek(max(os.fstat(file.fileno()).st_size - _TAIL, 0))
-            last = file.read()
+            return content_problem(file)
+    except StorageError:
+        raise
     except OSError as error:
         return f'cannot be read ({error.strerror})'
+
+
+def content_problem(file: BinaryIO) -> str | None:
+    """What is wrong with an image that is read from a file, as for :func:`image_problem`."""
+    first = file.read(2)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(size - _TAIL, 0))
+    last = file.read()
     if not first:
         return 'is empty'
-    if _LAST_BYTES.get(first, b'') not in last and not decodes(path):
+    if _LAST_BYTES.get(first, b'') not in last and not decodes(file):
         return 'is truncated'
     return None
 
 
-def decodes(path: str) -> bool:
+def decodes(file: BinaryIO) -> bool:
     """Whether Pillow, which unlike OpenCV refuses truncated files, decodes an image.
 
     Raises:
-        StorageError: it cannot be read now.
+        OSError: the storage fails.
     """
+    file.seek(0)
     try:
-        with classify_io_errors(path), Image.open(path) as image:
+        with Image.open(file) as image:
             image.load()
-    except StorageError:
-        raise
-    except Exception:  # of a broken PNG it is a SyntaxError
+    except Exception as error:  # of a broken PNG it is a SyntaxError
+        if isinstance(error, OSError) and error.errno is not None:  # Pillow's own have no number
+            raise
         return False
     return True
 
@@ -86,9 +97,9 @@ def classify_io_errors(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # Pillow's own errors have no number.
-        if error.errno is None or error.errno in _NO_FILE:
+        # Errors of a bucket have a number only if there is no such file.
+        if error.errno in _NO_FILE or (error.errno is None and not is_remote(path)):
             raise
         raise StorageError(
-            f'cannot read {path} ({error.strerror}): call again when its storage works'
+            f'cannot read {path} ({error.strerror or error}): call again when its storage works'
         ) from error

@@ -16,6 +16,7 @@ from ..utils.config import build_model, config_error_context
 from ..utils.errors import InputError
 from ..utils.images import check_images
 from ..utils.io import read_json
+from ..utils.storage import is_remote, make_remote_folder
 from .coco_json import check_annotations, check_image_records
 
 KEYPOINT_METRICS = ('CocoMetric', 'FastCocoMetric', 'ClasswiseCocoMetric')
@@ -238,11 +239,15 @@ def ensure_writable_dir(path: str, option: str = '--work-dir') -> None:
         InputError: they cannot.
     """
     try:
-        os.makedirs(path, exist_ok=True)
-        tempfile.TemporaryFile(dir=path).close()
+        if is_remote(path):
+            make_remote_folder(path)
+        else:
+            os.makedirs(path, exist_ok=True)
+            tempfile.TemporaryFile(dir=path).close()
     except OSError as error:
+        reason = error.strerror or error
         raise InputError(
-            f'cannot write to the folder {path} ({error.strerror}); give another one with {option}'
+            f'cannot write to the folder {path} ({reason}); give another one with {option}'
         ) from error
 
 

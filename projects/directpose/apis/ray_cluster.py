@@ -1,0 +1,142 @@
+"""Finding people in many images on a Ray cluster.
+
+Ray Data hands out the numbers of parts to a pool of models, and again what a lost worker had begun.
+A model looks up the paths in a list that all machines see, and writes the part, whole or not at
+all: so each image is in the output once, however often something is killed. Ray Data's own
+checkpoints would take a core and a GiB of each machine from the models.
+"""
+
+import itertools
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pyarrow as pa
+import ray
+import ray.data
+from pyarrow import parquet
+
+from ..utils.errors import InputError
+from ..utils.storage import filesystem_of
+from .parts import Done, finish_part
+from .predictor import Predictor
+
+LIST = 'images.parquet'
+
+
+class PartPredictor:
+    """A model of the pool.
+
+    Args:
+        folder: of the parts and their list.
+        suffix: of a part's name.
+        predictor: arguments of :class:`Predictor`.
+    """
+
+    def __init__(self, folder: str, suffix: str, predictor: dict[str, Any]) -> None:
+        self.folder = folder
+        self.suffix = suffix
+        self.predictor = Predictor(**predictor)
+        self.parts = open_list(folder)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list]:
+        """Finish the parts of a batch of numbers; ``problem`` is what stops one, or empty."""
+        rows = [self._finish(int(number)) for number in batch['item']]
+        return {name: [row[name] for row in rows] for name in rows[0]}
+
+    def _finish(self, number: int) -> dict[str, Any]:
+        paths = self.parts.read_row_group(number)['image'].to_pylist()
+        name = f'{self.folder}/part-{number:06d}.{self.suffix}'
+        try:
+            return dict(finish_part(self.predictor, paths, name)._asdict(), problem='')
+        except InputError as error:  # Ray would tell it with tracebacks of two processes
+            return dict(images=0, errors=[], problem=str(error))
+
+
+def write_list(images: Iterable[str], folder: str, part: int) -> None:
+    """Write paths to where all machines see them, those of a part together."""
+    schema = pa.schema(dict(image=pa.string()))
+    filesystem, name = filesystem_of(f'{folder}/{LIST}')
+    images = iter(images)
+    with parquet.ParquetWriter(name, schema, filesystem=filesystem) as file:
+        while paths := list(itertools.islice(images, part)):
+            file.write_table(pa.table([paths], schema), row_group_size=part)
+
+
+def open_list(folder: str) -> parquet.ParquetFile:
+    """What :func:`write_list` wrote: a row group for each part."""
+    filesystem, name = filesystem_of(f'{folder}/{LIST}')
+    return parquet.ParquetFile(name, filesystem=filesystem)
+
+
+def count_images(folder: str) -> int:
+    """How many images a list has."""
+    return open_list(folder).metadata.num_rows
+
+
+def predict_on_ray(
+    predictor: dict[str, Any],
+    folder: str,
+    suffix: str,
+    concurrency: int | None,
+    num_cpus: float,
+    num_gpus: float | None,
+) -> Iterator[Done]:
+    """Finish the parts of a list, in any order.
+
+    The cluster is that of ``RAY_ADDRESS``; without, this machine becomes one.
+
+    Args:
+        predictor: arguments of :class:`Predictor` but for the device.
+        folder: with a list by :func:`write_list`; all machines see it.
+        suffix: of the parts, ``jsonl`` or ``parquet``.
+        concurrency: models; as many as there is room for now if None.
+        num_cpus, num_gpus: that each model takes; one GPU if the cluster has some if None.
+
+    Raises:
+        InputError: there is no room for a model, or what :func:`finish_part` raises.
+    """
+    ray.init(log_to_driver=False, logging_level=logging.WARNING)
+    logging.getLogger('ray.data').setLevel(logging.ERROR)  # it tells that it shows no bar
+    try:
+        if num_gpus is None:
+            num_gpus = min(1, ray.cluster_resources().get('GPU', 0))
+        if concurrency is None:
+            concurrency = room_for(dict(CPU=num_cpus, GPU=num_gpus))
+        predictor = dict(predictor, device='cuda:0' if num_gpus else 'cpu')
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        numbers = list(range(open_list(folder).num_row_groups))
+        done = ray.data.from_items(numbers, override_num_blocks=len(numbers)).map_batches(
+            PartPredictor,
+            fn_constructor_args=(folder, suffix, predictor),
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(size=min(concurrency, len(numbers))),
+            num_cpus=num_cpus,
+            num_gpus=num_gpus,
+        )
+        for row in done.iter_rows():
+            if row['problem']:
+                raise InputError(row['problem'])
+            yield Done(row['images'], list(row['errors']))
+    finally:
+        ray.shutdown()  # the models, or the cluster if it is this machine's
+
+
+def room_for(needed: dict[str, float]) -> int:
+    """How many times the machines of the cluster have what is needed.
+
+    Raises:
+        InputError: none has it.
+    """
+    needed = {name: amount for name, amount in needed.items() if amount}
+    machines = [node['Resources'] for node in ray.nodes() if node['Alive']]
+    room = sum(
+        int(min(machine.get(name, 0) / amount for name, amount in needed.items()))
+        for machine in machines
+    )
+    if not room:
+        wanted = ' and '.join(f'{amount:g} {name}' for name, amount in needed.items())
+        raise InputError(
+            f'no machine of the cluster has {wanted}; give fewer as --num-cpus and --num-gpus'
+        )
+    return room

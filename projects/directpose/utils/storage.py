@@ -1,0 +1,119 @@
+"""Files on local disks and in buckets (``s3://``, ``gs://``), by one name.
+
+Buckets are read through :mod:`pyarrow`, which comes with ``directpose[ray]`` and knows the
+credentials and addresses of the machine, for example ``AWS_ENDPOINT_URL``.
+"""
+
+import functools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+from .io import write_bytes as write_local
+
+
+def is_remote(path: str) -> bool:
+    """Whether a name is that of a file in a bucket."""
+    return '://' in path
+
+
+def filesystem_of(path: str) -> tuple[Any, str]:
+    """A ``pyarrow.fs.FileSystem`` and the name of a file there.
+
+    Raises:
+        InputError: pyarrow is not installed, or does not know such buckets.
+    """
+    if not is_remote(path):
+        return _open_bucket('file:///')[0], os.path.abspath(path)
+    scheme, _, rest = path.partition('://')
+    bucket, _, name = rest.partition('/')
+    filesystem, root = _open_bucket(f'{scheme}://{bucket}')
+    return filesystem, f'{root.rstrip("/")}/{name}'.rstrip('/')
+
+
+@functools.lru_cache
+def _open_bucket(uri: str) -> tuple[Any, str]:
+    """The file system of a bucket, and the name of the bucket there."""
+    try:
+        from pyarrow import ArrowInvalid
+        from pyarrow.fs import FileSystem
+    except ImportError as error:
+        raise InputError(
+            f'{uri} cannot be opened without pyarrow; pip install "directpose[ray]"'
+        ) from error
+    try:
+        return FileSystem.from_uri(uri)
+    except (ArrowInvalid, OSError) as error:
+        raise InputError(f'{uri} cannot be opened ({error}); check the name') from error
+
+
+def read_bytes(path: str) -> bytes:
+    """The content of a file.
+
+    Raises:
+        OSError: it is not there, or cannot be read now.
+        InputError: there is no way to its bucket.
+    """
+    if not is_remote(path):
+        with open(path, 'rb') as file:
+            return file.read()
+    filesystem, name = filesystem_of(path)
+    with filesystem.open_input_stream(name) as stream:
+        return stream.read()
+
+
+def write_bytes(content: bytes, path: str) -> None:
+    """Write a file, whole or not at all.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    if not is_remote(path):
+        return write_local(content, path)
+    filesystem, name = filesystem_of(path)
+    try:
+        with filesystem.open_output_stream(name) as stream:
+            stream.write(content)
+    except OSError as error:
+        raise InputError(f'cannot write {path} ({error}); check the bucket') from error
+
+
+def make_remote_folder(path: str) -> None:
+    """Make a folder in a bucket.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    filesystem, name = filesystem_of(path)
+    filesystem.create_dir(name)
+
+
+def exists(path: str) -> bool:
+    """Whether there is a file, folder or link of that name."""
+    if not is_remote(path):
+        return os.path.lexists(path)
+    filesystem, name = filesystem_of(path)
+    return filesystem.get_file_info(name).type.name != 'NotFound'
+
+
+def is_folder(path: str) -> bool:
+    """Whether there is a folder of that name, or files in a bucket that begin with it."""
+    if not is_remote(path):
+        return os.path.isdir(path)
+    filesystem, name = filesystem_of(path)
+    return filesystem.get_file_info(name).type.name == 'Directory'
+
+
+def walk(folder: str) -> Iterator[str]:
+    """Names of the files in a folder and its subfolders, in order."""
+    if not is_remote(folder):
+        yield from sorted(str(path) for path in Path(folder).rglob('*'))
+        return
+    from pyarrow.fs import FileSelector
+
+    filesystem, name = filesystem_of(folder)
+    found = filesystem.get_file_info(FileSelector(name, recursive=True))
+    names = (info.path[len(name) :].lstrip('/') for info in found)
+    yield from sorted(f'{folder.rstrip("/")}/{found}' for found in names)

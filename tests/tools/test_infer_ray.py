@@ -1,0 +1,126 @@
+"""directpose infer on a Ray cluster of two workers: what one process writes, over every kill."""
+
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from unittest import mock
+
+import psutil
+import pytest
+from directpose.apis.parts import read_part
+from directpose.utils.errors import INCOMPLETE
+from helpers.commands import CONFIG, ROOT, call
+
+ray = pytest.importorskip('ray', reason='needs directpose[ray]')
+PART = 5
+ENVIRONMENT = {'RAY_USAGE_STATS_ENABLED': '0', 'OMP_NUM_THREADS': '1'}
+
+
+@pytest.fixture(scope='module')
+def cluster():
+    """A cluster with room for two models, which commands find."""
+    from ray.cluster_utils import Cluster
+
+    with mock.patch.dict(os.environ, ENVIRONMENT):
+        there = Cluster(initialize_head=True, head_node_args=dict(num_cpus=2))
+        os.environ['RAY_ADDRESS'] = there.address
+        yield
+        there.shutdown()
+
+
+@pytest.fixture
+def arguments(trained, synthetic_set, tmp_path):
+    """Of the command, for 121 images, the last of which is broken."""
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    for number in range(10):
+        for image in sorted((synthetic_set / 'images').iterdir()):
+            (folder / f'{number}_{image.name}').symlink_to(image)
+    (folder / 'broken.jpg').write_bytes(b'no image')
+    checkpoint = trained / 'epoch_1.pth'
+    options = ['--batch', 1, '--workers', 0, '--part', PART, '--score-thr', 0.0]
+    return list(map(str, [ROOT / CONFIG, checkpoint, folder, *options]))
+
+
+def parts(folder):
+    return sorted(folder.rglob('part-*'))
+
+
+def records(folder):
+    """By image; each is there once."""
+    found = [record for part in parts(folder) for record in read_part(str(part))]
+    by_image = {record['image']: record for record in found}
+    assert len(by_image) == len(found)
+    return by_image
+
+
+def wait_until(happened):
+    for _ in range(12000):
+        if happened():
+            return
+        time.sleep(0.01)
+    raise TimeoutError
+
+
+def workers():
+    """Processes with a model, of the clusters on this machine."""
+    processes = psutil.process_iter(['cmdline'])
+    return [p for p in processes if 'ray::MapWorker' in ' '.join(p.info['cmdline'] or [])]
+
+
+def test_each_image_once_though_storage_and_a_worker_fail(cluster, arguments, tmp_path):
+    out = tmp_path / 'ray'
+    on_ray = [*arguments, '--out', out, '--format', 'parquet', '--ray']
+    flaky = Path(arguments[2]) / '0_a.jpg'
+    flaky.symlink_to('/proc/self/mem')  # reading it is an EIO
+    done = call('infer', *on_ray)
+    assert done.returncode == 1 and 'Traceback' not in done.stderr
+    assert done.stderr.startswith(f'error: cannot read {flaky} ')
+    assert str(flaky) not in records(out)
+    flaky.unlink()
+    flaky.write_bytes(b'no image')
+    wait_until(lambda: not workers())
+
+    begun = len(parts(out))
+    with ThreadPoolExecutor() as pool:
+        rest = pool.submit(call, 'infer', *on_ray)
+        wait_until(lambda: len(parts(out)) > begun)
+        workers()[0].kill()
+        done = rest.result()
+    assert done.returncode == INCOMPLETE, done.stderr
+    assert call('infer', *arguments, '--out', tmp_path / 'one').returncode == INCOMPLETE
+    assert records(out) == records(tmp_path / 'one') and len(records(out)) == 122
+
+
+@pytest.mark.slow
+def test_the_driver_is_killed(arguments, tmp_path):
+    """With its cluster; the second call, with another one, finishes what one process gives."""
+    out = tmp_path / 'ray'
+    command = [sys.executable, '-m', 'directpose.cli', 'infer', *arguments, '--out', str(out)]
+    environment = os.environ | ENVIRONMENT
+    with subprocess.Popen([*command, '--ray'], env=environment) as process:
+        wait_until(lambda: len(parts(out)) >= 6)
+        for worker in workers():  # so that none finishes more while the driver dies
+            worker.suspend()
+        process.kill()
+    assert 6 <= len(parts(out)) < 25
+    done = subprocess.run([*command, '--ray'], env=environment, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == INCOMPLETE, done.stderr
+    assert '1 of 121 images could not be read' in done.stderr
+    assert call('infer', *arguments, '--out', tmp_path / 'one').returncode == INCOMPLETE
+    assert records(out) == records(tmp_path / 'one') and len(records(out)) == 121
+
+
+def test_no_room(cluster, arguments, tmp_path):
+    done = call('infer', *arguments, '--out', tmp_path / 'out', '--ray', '--num-gpus', 1)
+    assert done.returncode == 1
+    assert 'no machine of the cluster has 1 CPU and 1 GPU; give fewer as --num-cpus' in done.stderr
+
+
+def test_without_ray(arguments, tmp_path):
+    with mock.patch.dict(sys.modules, {'ray': None, 'directpose.apis.ray_cluster': None}):
+        done = call('infer', *arguments, '--out', tmp_path / 'out', '--ray')
+    assert done.returncode == 1 and 'pip install "directpose[ray]", on all machines' in done.stderr
