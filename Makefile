@@ -25,7 +25,7 @@ help:
 	@echo "make notebook   run docs/tour.ipynb from top to bottom (about 10 min)"
 	@echo "make ablation   train DirectPose with each of its parts, three seeds each (hours;"
 	@echo "                goes on where it stopped; single runs: CONFIGS=… SEEDS=…; bfloat16: AMP=--amp)"
-	@echo "make reliability   kill a training at many moments, feed broken files (about 15 min)"
+	@echo "make reliability   kill trainings and a Ray cluster, feed broken files (about 15 min)"
 	@echo "make test   lint and run the test suite"
 	@echo "make full-size   every config on every path at its own width, and all exports (an hour)"
 	@echo "make test-forks   the tests of make test with the community forks of OpenMMLab"
@@ -96,6 +96,7 @@ data/synthetic_coco: | env
 
 reliability: env
 	@PYTHONPATH=tests $(BIN)/python -W ignore -m reliability.run
+	@$(BIN)/python -m pytest -m slow tests/tools
 
 test-forks: .venv-forks/.complete
 	@$(call PYTEST,.venv-forks)
