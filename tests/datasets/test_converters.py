@@ -1,6 +1,7 @@
 """Labels of other programs: files as these programs write them, and back."""
 
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 import yaml
 from directpose.cli.to_coco import main
 from directpose.datasets.metainfo import parse_metainfo
+from directpose.utils.config import read_config
 from directpose.validation.coco_json import check_annotations
+from directpose.validation.config import check_config
 
 NAMES = ['left_end', 'right_end', 'top']
 POINTS = {'left_end': (20.0, 30.0, 2), 'right_end': (60.5, 30.0, 1)}  # the top is not labelled
@@ -200,6 +203,45 @@ def test_a_split_is_the_same_each_time(images, tmp_path):
     assert texts[0] == texts[1]
     counts = [len(json.loads(text)['images']) for text in texts[0]]
     assert counts == [8, 2]
+
+
+def write_yolo_with_splits(folder):
+    """Of one picture for training and one for validation."""
+    for split in ('train', 'val'):
+        (folder / 'images' / split).mkdir(parents=True)
+        cv2.imwrite(str(folder / f'images/{split}/a.jpg'), np.zeros((*SIZE[::-1], 3), np.uint8))
+        (folder / 'labels' / split).mkdir(parents=True)
+        numbers = [0, 0.5, 0.5, 0.5, 0.5, 0.4, 0.4, 2, 0.6, 0.4, 2, 0.5, 0.6, 1]
+        (folder / f'labels/{split}/a.txt').write_text(' '.join(map(str, numbers)))
+    splits = dict(train='images/train', val='images/val', names={0: 'bar', 1: 'rod'})
+    facts = splits | dict(kpt_shape=[3, 3], flip_idx=[1, 0, 2])
+    (folder / 'data.yaml').write_text(yaml.safe_dump(facts))
+    return folder / 'data.yaml'
+
+
+def test_a_config_comes_with_the_splits_of_the_labels(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    source = write_yolo_with_splits(tmp_path / 'yolo')
+    main(['yolo-pose', str(source), '--out', 'data/mine.json', '--config', 'own/mine.py'])
+    assert 'directpose train own/mine.py' in capsys.readouterr().out
+    monkeypatch.chdir(tmp_path / 'yolo')  # the config does not depend on where it is called
+    cfg = read_config(str(tmp_path / 'own/mine.py'))
+    cfg.work_dir = str(tmp_path / 'work')
+    check_config(cfg, ['train', 'val'])
+    assert cfg.model.bbox_head.num_classes == 2
+    assert cfg.val_evaluator.type == 'ClasswiseCocoMetric'
+    for split in ('train', 'val'):
+        ann_file = cfg[f'{split}_dataloader'].dataset.ann_file
+        (image,) = json.loads(Path(ann_file).read_text())['images']
+        assert image['file_name'] == f'images/{split}/a.jpg'
+
+
+def test_a_config_needs_images_for_validation(images, tmp_path):
+    source = write_labelme(tmp_path, images)
+    arguments = ['labelme', str(source), '--out', str(tmp_path / 'o.json')]
+    with pytest.raises(SystemExit, match=r'give --split 0\.9'):
+        main([*arguments, '--config', str(tmp_path / 'own.py')])
+    assert not (tmp_path / 'own.py').exists() and not (tmp_path / 'o.json').exists()
 
 
 @pytest.mark.parametrize(

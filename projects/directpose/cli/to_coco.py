@@ -1,12 +1,14 @@
 """Bring labels of other programs into COCO's keypoint format.
 
     directpose to-coco {yolo-pose,labelme,cvat,label-studio} SRC --out labels.json
-                       [--metainfo skeleton.py] [--split 0.9] [--images DIR] [--skip-broken]
+                       [--metainfo skeleton.py] [--split 0.9] [--config own.py]
+                       [--images DIR] [--skip-broken]
 
 SRC is data.yaml of YOLO pose, a folder of labelme's JSON files, annotations.xml of CVAT, or the
-JSON export of Label Studio. With --split, OUT becomes labels_train.json and labels_val.json.
---metainfo writes the skeleton for configs. Labels that cannot be used are listed, and left out with
---skip-broken only; the exit status is then 3.
+JSON export of Label Studio. With --split, or where the labels have splits of their own, OUT becomes
+labels_train.json and labels_val.json. --metainfo writes the skeleton for configs, --config also a
+config of a small model, for directpose train. Labels that cannot be used are listed, and left out
+with --skip-broken only; the exit status is then 3.
 """
 
 import argparse
@@ -14,6 +16,7 @@ import os.path as osp
 import pprint
 import random
 import sys
+from collections import defaultdict
 
 from tqdm import tqdm
 
@@ -25,6 +28,26 @@ from ..utils.io import write_json, write_text
 from ..validation.config import ensure_writable_dir
 
 LISTED = 20
+CONFIG = """# A small model, which a CPU trains. For a better one, on a GPU, take as base
+# 'directpose_v2/directposev2_r50_fpn_8xb4-100e_coco-800x1333.py', which also mirrors images.
+_base_ = __import__('directpose').config_path(
+    'directpose_v2/directposev2_tiny_1xb4-5e_synthetic-256x320.py'
+)
+
+metainfo = dict(from_file='{{{{ fileDirname }}}}/{metainfo}')
+model = dict(
+    metainfo=metainfo,
+    bbox_head=dict({classes}kpt_predictor=dict(groups=None)),
+)
+
+images = dict(img='{{{{ fileDirname }}}}/{images}/')
+own = dict(metainfo=metainfo, data_root='', data_prefix=images)
+train_dataloader = dict(dataset=dict(own, ann_file='{{{{ fileDirname }}}}/{train}'))
+val_dataloader = dict(dataset=dict(own, ann_file='{{{{ fileDirname }}}}/{val}'))
+test_dataloader = val_dataloader
+val_evaluator = dict({metric}ann_file='{{{{ fileDirname }}}}/{val}')
+test_evaluator = val_evaluator
+"""
 
 
 def parse_args(argv=None):
@@ -36,6 +59,7 @@ def parse_args(argv=None):
     parser.add_argument('--out', required=True, help='COCO JSON to write')
     parser.add_argument('--metainfo', help='file of the skeleton to write, for configs')
     parser.add_argument('--split', type=share, help='share of the images for training')
+    parser.add_argument('--config', help='config to write, for directpose train')
     parser.add_argument('--images', help='folder of the images, where the labels lie elsewhere')
     parser.add_argument('--skip-broken', action='store_true', help='leave out what is broken')
     return parser.parse_args(argv)
@@ -62,17 +86,35 @@ def check_problems(labels: Labels, skip: bool) -> None:
 
 
 def parts_of(labels: Labels, out: str, train_share: float | None) -> dict[str, list]:
-    """The pictures of each file to write; chosen at random, the same each time."""
-    if train_share is None:
-        return {out: labels.pictures}
+    """The pictures of each file to write: of each split, chosen at random if a share is given."""
     stem, suffix = osp.splitext(out)
-    order = random.Random(0).sample(range(len(labels.pictures)), len(labels.pictures))
-    count = round(train_share * len(order))
-    parts = dict(train=sorted(order[:count]), val=sorted(order[count:]))
-    return {
-        f'{stem}_{name}{suffix}': [labels.pictures[k] for k in chosen]
-        for name, chosen in parts.items()
-    }
+    parts = defaultdict(list)
+    if train_share is None:
+        for picture in labels.pictures:
+            parts[picture.split].append(picture)
+    else:
+        order = random.Random(0).sample(range(len(labels.pictures)), len(labels.pictures))
+        count = round(train_share * len(order))
+        for split, chosen in (('train', order[:count]), ('val', order[count:])):
+            parts[split] = [labels.pictures[k] for k in sorted(chosen)]
+    if len(parts) == 1:
+        return {out: labels.pictures}
+    return {f'{stem}_{split}{suffix}': pictures for split, pictures in parts.items()}
+
+
+def config_text(labels: Labels, config: str, metainfo: str, out: str) -> str:
+    """A config for labels in COCO's format, of files whose places are told from its own."""
+    here = osp.dirname(osp.abspath(config))
+    stem, suffix = osp.splitext(osp.relpath(osp.abspath(out), here))
+    several = len(labels.classes) > 1
+    return CONFIG.format(
+        metainfo=osp.relpath(osp.abspath(metainfo), here),
+        train=f'{stem}_train{suffix}',
+        val=f'{stem}_val{suffix}',
+        images=osp.relpath(osp.abspath(labels.root), here),
+        classes=f'num_classes={len(labels.classes)}, ' if several else '',
+        metric="type='ClasswiseCocoMetric', " if several else '',
+    )
 
 
 def skeleton_text(labels: Labels, name: str) -> str:
@@ -90,12 +132,18 @@ def main(argv=None):
     args = parse_args(argv)
     if not osp.exists(args.source):
         raise InputError(f'{args.source} does not exist')
-    for option, path in (('--out', args.out), ('--metainfo', args.metainfo)):
+    if args.config and not args.metainfo:
+        args.metainfo = f'{osp.splitext(args.out)[0]}_skeleton.py'
+    written = dict(out=args.out, metainfo=args.metainfo, config=args.config)
+    for option, path in written.items():
         if path:
-            ensure_writable_dir(osp.dirname(osp.abspath(path)), option)
+            ensure_writable_dir(osp.dirname(osp.abspath(path)), f'--{option}')
     labels = READERS[args.kind](args.source, args.images, tqdm)
     check_problems(labels, args.skip_broken)
-    for path, pictures in parts_of(labels, args.out, args.split).items():
+    parts = parts_of(labels, args.out, args.split)
+    if args.config and len(parts) == 1:
+        raise InputError('--config needs images for training and others: give --split 0.9')
+    for path, pictures in parts.items():
         write_json(to_coco(labels, pictures), path)
         people = sum(len(picture.people) for picture in pictures)
         print(f'{path}: {people} people in {len(pictures)} images')
@@ -103,6 +151,9 @@ def main(argv=None):
         name = osp.splitext(osp.basename(args.out))[0]
         write_text(skeleton_text(labels, name), args.metainfo)
         print(f'{args.metainfo}: {len(labels.skeleton.names)} keypoints')
+    if args.config:
+        write_text(config_text(labels, args.config, args.metainfo, args.out), args.config)
+        print(f'{args.config}: a small model; directpose train {args.config}')
     if labels.problems:
         print(f'{len(labels.problems)} labels were left out', file=sys.stderr)
         sys.exit(INCOMPLETE)

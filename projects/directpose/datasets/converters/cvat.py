@@ -57,7 +57,7 @@ def read_cvat(source: str, images: str | None, progress: Callable) -> Labels:
     people = [person for picture in pictures for person in picture.people]
     names = sub_labels(root) or in_order(name for person in people for name in person.points)
     classes = list(dict.fromkeys(person.label for person in people)) or ['person']
-    return Labels(make_skeleton(names, edges(root, names)), classes, pictures, problems)
+    return Labels(make_skeleton(names, edges(root, names)), classes, pictures, problems, folder)
 
 
 def place(image: Element) -> str:

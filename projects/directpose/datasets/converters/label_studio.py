@@ -47,7 +47,7 @@ def read_label_studio(source: str, images: str | None, progress: Callable) -> La
     people = [person for picture in pictures for person in picture.people]
     classes = list(dict.fromkeys(person.label for person in people)) or ['person']
     names = in_order(name for person in people for name in person.points)
-    return Labels(make_skeleton(names), classes, pictures, problems)
+    return Labels(make_skeleton(names), classes, pictures, problems, folder)
 
 
 def read_task(task: dict, folder: str) -> tuple[Picture, list[str]]:

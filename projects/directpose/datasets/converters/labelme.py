@@ -38,7 +38,7 @@ def read_labelme(source: str, images: str | None, progress: Callable) -> Labels:
     people = [person for picture in pictures for person in picture.people]
     classes = list(dict.fromkeys(person.label for person in people)) or [USUAL_CLASS]
     names = in_order(name for person in people for name in person.points)
-    return Labels(make_skeleton(names), classes, pictures, problems)
+    return Labels(make_skeleton(names), classes, pictures, problems, images or source)
 
 
 def read_file(path: Path, source: str, images: str | None) -> tuple[Picture | None, list[str]]:

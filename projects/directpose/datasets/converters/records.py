@@ -57,11 +57,13 @@ class Picture(NamedTuple):
         file_name: relative to the folder of the images.
         size: (width, height).
         people: in it.
+        split: ``train``, ``val`` or ``test``, where the labels have splits.
     """
 
     file_name: str
     size: tuple[int, int]
     people: list[Person]
+    split: str | None = None
 
 
 class Problem(NamedTuple):
@@ -82,12 +84,14 @@ class Labels(NamedTuple):
         classes: their names, in order.
         pictures: of the set.
         problems: what was left out.
+        root: the folder of the images.
     """
 
     skeleton: Skeleton
     classes: list[str]
     pictures: list[Picture]
     problems: list[Problem]
+    root: str
 
 
 def make_skeleton(names: list[str], limbs: Iterable[tuple[int, int]] = ()) -> Skeleton:

@@ -41,9 +41,9 @@ def read_yolo_pose(source: str, images: str | None, progress: Callable) -> Label
     classes = facts['names']
     classes = list(classes.values()) if isinstance(classes, dict) else list(classes)
     root = image_root(config, facts)
-    labels = Labels(skeleton, classes, [], [])
-    for path in progress(images_of(root, facts)):
-        read_image(path, root, labels, values)
+    labels = Labels(skeleton, classes, [], [], str(root))
+    for path, split in progress(images_of(root, facts).items()):
+        read_image(path, split, labels, values)
     if not labels.pictures and not labels.problems:
         raise InputError(f'{config}: there are no images in {root}')
     return labels
@@ -90,9 +90,9 @@ def image_root(config: Path, facts: dict) -> Path:
     return here if here.exists() else config.parent
 
 
-def images_of(root: Path, facts: dict) -> list[Path]:
-    """All images of the splits: of folders, or of text files that list them."""
-    found: dict[Path, None] = {}
+def images_of(root: Path, facts: dict) -> dict[Path, str]:
+    """All images and their splits: of folders, or of text files that list them."""
+    found: dict[Path, str] = {}
     for split in ('train', 'val', 'test'):
         places = facts.get(split) or []
         for place in places if isinstance(places, list) else [places]:
@@ -104,8 +104,8 @@ def images_of(root: Path, facts: dict) -> list[Path]:
                 listed = [root / line.strip() for line in lines if line.strip()]
             else:
                 raise InputError(f'{path}, the {split} images of the set, does not exist')
-            found.update(dict.fromkeys(listed))
-    return list(found)
+            found |= {image: split for image in listed if image not in found}
+    return found
 
 
 def label_file(image: Path) -> Path:
@@ -117,7 +117,7 @@ def label_file(image: Path) -> Path:
     return Path(*parts).with_suffix('.txt')
 
 
-def read_image(path: Path, root: Path, labels: Labels, values: int) -> None:
+def read_image(path: Path, split: str, labels: Labels, values: int) -> None:
     """Add an image; one without a label file has nobody in it."""
     try:
         size = image_size(str(path))
@@ -132,7 +132,7 @@ def read_image(path: Path, root: Path, labels: Labels, values: int) -> None:
                 people.append(read_line(line, labels, values, size))
             except ValueError as error:
                 labels.problems.append(Problem(f'{text}:{number}', str(error)))
-    labels.pictures.append(Picture(osp.relpath(path, root), size, people))
+    labels.pictures.append(Picture(osp.relpath(path, labels.root), size, people, split))
 
 
 def read_line(line: str, labels: Labels, values: int, size: tuple[int, int]) -> Person:
