@@ -1,10 +1,17 @@
 """The options of directpose train that stand for hooks and backends of mmengine."""
 
+import contextlib
 import importlib.util
+from unittest import mock
 
 import pytest
 import torch
-from helpers.commands import CONFIG, data_options, python
+from directpose.engine.batch_size import largest_batch, peak_memory
+from directpose.utils.config import build_model, read_config
+from directpose.utils.errors import InputError
+from helpers.commands import CONFIG, ROOT, data_options, python
+from mmengine.config import Config
+from mmpose.registry import DATASETS
 
 
 @pytest.fixture(scope='module')
@@ -13,6 +20,7 @@ def stopped(synthetic_set, tmp_path_factory):
     work_dir = tmp_path_factory.mktemp('stopped')
     done = python(
         *('tools/train.py', CONFIG, '--work-dir', work_dir, '--patience', 1, '--ema'),
+        *('--batch', 3),
         *('--logger', 'tensorboard', '--cfg-options', *data_options(synthetic_set)),
         *('optim_wrapper.optimizer.lr=0.0', 'train_cfg.max_epochs=5', 'train_cfg.val_interval=1'),
     )
@@ -23,6 +31,12 @@ def stopped(synthetic_set, tmp_path_factory):
 def test_it_stops_in_time(stopped):
     work_dir, _ = stopped
     assert (work_dir / 'last_checkpoint').read_text().endswith('epoch_2.pth')
+
+
+def test_the_batch_is_the_given_one(stopped):
+    work_dir, _ = stopped
+    kept = Config.fromfile(next(work_dir.glob('*.py')))
+    assert kept.train_dataloader.batch_size == 3
 
 
 def test_averaged_weights_are_kept(stopped):
@@ -48,3 +62,49 @@ def test_a_logger_that_is_not_installed(tmp_path):
     done = python('tools/train.py', CONFIG, '--work-dir', tmp_path, '--logger', 'clearml')
     assert done.returncode == 1
     assert '--logger clearml needs a package: pip install clearml' in done.stderr
+
+
+def test_a_batch_that_fills_the_memory():
+    """The line through small batches; steps that need more than there is are not tried again."""
+    tried = []
+
+    def peak_of(batch):
+        tried.append(batch)
+        if 10 + 3 * batch > 100:
+            raise torch.cuda.OutOfMemoryError
+        return 10 + 3 * batch
+
+    assert largest_batch(peak_of, 100) == 23  # 10 + 3 * 23 = 79
+    assert tried == [1, 2, 4]
+    assert largest_batch(lambda batch: 70 * batch if batch < 2 else peak_of(99), 100) == 1
+    for peak in (lambda batch: 90, lambda batch: peak_of(99)):
+        with pytest.raises(InputError, match='not even one image fits'):
+            largest_batch(peak, 100)
+
+
+def test_a_step_that_is_measured_is_one_of_the_training(synthetic_set):
+    """On the CPU, where only the counter of the memory is missing."""
+    cfg = read_config(str(ROOT / CONFIG))
+    cfg.train_dataloader.dataset.data_root = f'{synthetic_set}/'
+    model, dataset = build_model(cfg).train(), DATASETS.build(cfg.train_dataloader.dataset)
+    counted = dict(reset_peak_memory_stats=None, max_memory_allocated=1000)
+    with contextlib.ExitStack() as stack:
+        for name, value in counted.items():
+            stack.enter_context(mock.patch.object(torch.cuda, name, return_value=value))
+        peak = peak_memory(model, dataset, False, len(dataset) + 1)
+    assert peak == 1000 + 8 * sum(w.numel() for w in model.parameters() if w.requires_grad)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
+def test_a_batch_is_measured_on_a_gpu_only(synthetic_set, tmp_path):
+    options = ['--work-dir', tmp_path, '--cfg-options', *data_options(synthetic_set)]
+    done = python('tools/train.py', CONFIG, '--batch', 'auto', *options)
+    assert done.returncode == 1
+    assert '--batch auto measures the memory of one GPU; give a number' in done.stderr
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='there is no GPU')
+def test_a_training_with_a_measured_batch(synthetic_set, tmp_path):
+    options = ['--work-dir', tmp_path, '--cfg-options', *data_options(synthetic_set)]
+    done = python('tools/train.py', CONFIG, '--batch', 'auto', *options)
+    assert done.returncode == 0 and 'images of a step fill the GPU' in done.stdout

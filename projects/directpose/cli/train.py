@@ -1,7 +1,7 @@
 """Train a model; the arguments are those of mmpose's tools/train.py.
 
 directpose train CONFIG [--work-dir DIR] [--resume [CKPT]] [--amp] [--freeze backbone] [--ema]
-                        [--patience N] [--logger NAME …] [--cfg-options …]
+                        [--patience N] [--logger NAME …] [--batch N|auto] [--cfg-options …]
 
 --amp is float16 on a GPU and bfloat16 on a CPU.
 """
@@ -16,6 +16,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 
+from ..engine.batch_size import batch_for_gpu
 from ..engine.checkpoint_hook import find_last_checkpoint
 from ..engine.dist import run_on_rank0, start_processes
 from ..engine.runner import ConsoleRunner
@@ -52,12 +53,35 @@ def parse_own_args() -> argparse.Namespace:
         '--logger', nargs='+', choices=LOGGERS, default=[], help='log there too (vis_backends)'
     )
     parser.add_argument(
+        '--batch', type=batch_size, help='images of a step on each GPU; auto fills the only GPU'
+    )
+    parser.add_argument(
         '--freeze', choices=['backbone'], help='a part that keeps the weights it starts with'
     )
     args, sys.argv[1:] = parser.parse_known_args()
     if {'-h', '--help'} & set(sys.argv):
         print(parser.format_help(), end='\n' + '-' * 79 + '\n')
     return args
+
+
+def batch_size(text: str) -> int | str:
+    """A whole number of at least 1, or ``auto``.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    return text if text == 'auto' else positive(text)
+
+
+def set_batch(cfg: Config, batch: int | str) -> None:
+    """Set the batch of a training; auto is measured on its GPU.
+
+    Raises:
+        InputError: it is auto, and there is not one GPU.
+    """
+    cfg.train_dataloader.batch_size = batch_for_gpu(cfg) if batch == 'auto' else batch
+    if batch == 'auto':
+        print(f'--batch auto: {cfg.train_dataloader.batch_size} images of a step fill the GPU')
 
 
 def freeze_backbone(cfg: Config) -> None:
@@ -152,6 +176,8 @@ def main():
     start_processes(cfg)
     run_on_rank0(check_config, cfg, ('train', 'val'))
     run_on_rank0(check_start, cfg)
+    if own.batch:
+        set_batch(cfg, own.batch)
     cfg.custom_hooks = without_check_hook(cfg.get('custom_hooks', []))
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else ConsoleRunner.from_cfg(cfg)
     runner.train()

@@ -1,0 +1,79 @@
+"""The batch that fills the memory of a GPU."""
+
+import functools
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset, pseudo_collate
+from mmpose.registry import DATASETS
+from torch import nn
+
+from ..utils.config import build_model
+from ..utils.errors import InputError
+
+FILL = 0.8  # of the memory; the rest is for images with more people and for fragments
+
+
+def batch_for_gpu(cfg: Config) -> int:
+    """The largest batch of a training that takes at most 80 % of the memory of its GPU.
+
+    Raises:
+        InputError: there is no GPU, there are several processes, or not even one image fits.
+    """
+    if not torch.cuda.is_available() or cfg.get('launcher', 'none') != 'none':
+        raise InputError('--batch auto measures the memory of one GPU; give a number, as --batch 8')
+    half = cfg.optim_wrapper.type != 'OptimWrapper'
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    peak_of = functools.partial(peak_memory, build_model(cfg).cuda().train(), dataset, half)
+    return largest_batch(peak_of, torch.cuda.get_device_properties(0).total_memory)
+
+
+def peak_memory(model: nn.Module, dataset: BaseDataset, half: bool, batch: int) -> float:
+    """Bytes that a training step with a batch takes on the GPU, those of the optimiser included."""
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    samples = [dataset[index % len(dataset)] for index in range(batch)]
+    data = model.data_preprocessor(pseudo_collate(samples), training=True)
+    with torch.autocast('cuda', enabled=half):
+        losses = model(**data, mode='loss')
+    model.parse_losses(losses)[0].backward()
+    moments = 2 * sum(4 * weight.numel() for weight in model.parameters() if weight.requires_grad)
+    model.zero_grad()
+    return torch.cuda.max_memory_allocated() + moments
+
+
+def largest_batch(peak_of: Callable[[int], float], memory: float) -> int:
+    """The largest batch that takes at most a share of the memory.
+
+    Memory grows by the same with each image, so a line through a few small batches tells it.
+
+    Args:
+        peak_of: the memory that a step with a batch takes; an OutOfMemoryError if there is less.
+        memory: that there is, in the same unit.
+
+    Raises:
+        InputError: not even one image fits.
+    """
+    batches: list[int] = []
+    peaks: list[float] = []
+    for batch in (2**power for power in itertools.count()):
+        try:
+            peak = peak_of(batch)
+        except torch.cuda.OutOfMemoryError:
+            break
+        batches.append(batch)
+        peaks.append(peak)
+        if peak > FILL * memory / 4 and batch > 1:
+            break
+    if not batches or peaks[0] > FILL * memory:
+        raise InputError(
+            'not even one image fits into the memory of the GPU; take --amp, smaller images or a '
+            'smaller model'
+        )
+    if len(batches) == 1:
+        return 1
+    growth, rest = np.polyfit(batches, peaks, 1)
+    return max(1, int((FILL * memory - rest) / growth))
