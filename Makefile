@@ -25,9 +25,9 @@ help:
 	@echo "make notebook   run docs/tour.ipynb from top to bottom (about 10 min)"
 	@echo "make ablation   train DirectPose with each of its parts, three seeds each (hours;"
 	@echo "                goes on where it stopped; single runs: CONFIGS=… SEEDS=…; bfloat16: AMP=--amp)"
-	@echo "make reliability   kill trainings and a Ray cluster, feed broken files (about 15 min)"
+	@echo "make reliability   kill a training at many moments, feed broken files (about 15 min)"
 	@echo "make test   lint and run the test suite"
-	@echo "make full-size   every config on every path at its own width, and all exports (an hour)"
+	@echo "make full-size   every config on every path at its own width, all exports, kills on Ray (an hour)"
 	@echo "make test-forks   the tests of make test with the community forks of OpenMMLab"
 	@echo "make gpu-bench   every benchmark on a GPU, as a table (about an hour)"
 	@echo "make lint   ruff, codespell, mypy"
@@ -51,7 +51,7 @@ test: lint
 
 # make test does the same with an eighth of the channels, and exports the paper's model only.
 full-size: env
-	@DIRECTPOSE_FULL_WIDTH=1 $(BIN)/python -m pytest -m full_size tests/full_size
+	@DIRECTPOSE_FULL_WIDTH=1 $(BIN)/python -m pytest -m 'full_size or slow' tests
 
 gpu-bench: env
 	@bash tools/dev/gpu_bench.sh
@@ -96,7 +96,6 @@ data/synthetic_coco: | env
 
 reliability: env
 	@PYTHONPATH=tests $(BIN)/python -W ignore -m reliability.run
-	@$(BIN)/python -m pytest -m slow tests/tools
 
 test-forks: .venv-forks/.complete
 	@$(call PYTEST,.venv-forks)

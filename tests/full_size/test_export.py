@@ -12,11 +12,10 @@ from mmpose.apis import init_model
 
 from .harness import NOT_EXPORTED, all_configs, prepare
 
-# The paper's model, v2 with levels that are only read, and the one with global context
+# The paper's model, and v2 with levels that are only read
 ALWAYS = (
     'directpose_r50_fpn_8xb4-100e_coco-800x1333',
     'directposev2-s_8xb32-300e_coco-640x640',
-    'keypoint-rcnn_r50_fpn_gcm_8xb2-3x_coco-800x1333',
 )
 pytestmark = pytest.mark.full_size
 

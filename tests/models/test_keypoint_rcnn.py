@@ -203,7 +203,7 @@ def oracle():
     return theirs, load_weights(ours, from_torchvision(theirs.state_dict()))
 
 
-@pytest.mark.parametrize('size', [(160, 224), (200, 150)])
+@pytest.mark.parametrize('size', [(200, 150), pytest.param((160, 224), marks=pytest.mark.slow)])
 @torch.no_grad()
 def test_torchvision(oracle, size):
     """The same proposals, boxes, scores and keypoints for an image that is not resized."""

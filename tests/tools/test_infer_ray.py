@@ -71,6 +71,7 @@ def workers():
     return [p for p in processes if 'ray::MapWorker' in ' '.join(p.info['cmdline'] or [])]
 
 
+@pytest.mark.slow
 def test_each_image_once_though_a_worker_is_killed(cluster, arguments, tmp_path):
     out = tmp_path / 'ray'
     with ThreadPoolExecutor() as pool:

@@ -108,6 +108,7 @@ def test_detectron2_with_101_layers(which, request, tmp_path):
     check_checkpoint(str(dst), model)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_detectron2_with_resnext(plain, tmp_path):
     """Features of the converted backbone are those of torchvision's with the same weights."""
