@@ -37,7 +37,7 @@ class FastCocoMetric(KeypointCocoMetric):
         found = [r for r in results if any(score > 0 for score in r['keypoints'][2::3])]
         evaluation = COCOeval_faster(
             truth,
-            truth.loadRes(found),
+            with_results(truth, found) if found else truth.loadRes(found),
             self.iou_type,
             kpt_oks_sigmas=self.dataset_meta['sigmas'],
             use_area=self.use_area,
@@ -48,6 +48,24 @@ class FastCocoMetric(KeypointCocoMetric):
         evaluation.summarize()
         names = CROWD_NAMES if self.iou_type == 'keypoints_crowd' else NAMES
         return list(zip(names, map(float, evaluation.stats), strict=False))
+
+
+def with_results(truth: COCO, found: list[dict]) -> COCO:
+    """What ``truth.loadRes(found)`` gives, by one NumPy call for all instead of some for each.
+
+    Args:
+        truth: the annotations.
+        found: results in COCO's keypoint format; ids, areas and missing boxes are added to them.
+    """
+    if 'bbox' in found[0]:
+        boxes = [result['bbox'] for result in found]
+    else:
+        points = np.array([result['keypoints'] for result in found]).reshape(len(found), -1, 3)
+        low, high = points[..., :2].min(1), points[..., :2].max(1)
+        boxes = np.concatenate([low, high - low], 1).tolist()
+    for number, (result, box) in enumerate(zip(found, boxes, strict=True), 1):
+        result.update(id=number, bbox=box, area=box[2] * box[3])
+    return COCO(dict(truth.dataset, annotations=found))
 
 
 @METRICS.register_module()
