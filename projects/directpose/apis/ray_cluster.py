@@ -87,7 +87,7 @@ def predict_on_ray(
     The cluster is that of ``RAY_ADDRESS``; without, this machine becomes one.
 
     Args:
-        predictor: arguments of :class:`Predictor` but for the device.
+        predictor: arguments of :class:`Predictor` but for the device; all machines see its files.
         folder: with a list by :func:`write_list`; all machines see it.
         suffix: of the parts, ``jsonl`` or ``parquet``.
         concurrency: models; as many as there is room for now if None.
