@@ -32,7 +32,9 @@ pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 # build the others too if it saw a GPU.
 compile() {
     mkdir -p "$venv/headers"
-    CXX=${CXX:-$PWD/tools/torch_pch.sh} TORCH_PCH_DIR=$(cd "$venv/headers" && pwd) \
+    # setuptools takes CXX apart at spaces.
+    [[ $PWD == *[[:space:]]* ]] || export CXX=${CXX:-$PWD/tools/torch_pch.sh}
+    TORCH_PCH_DIR=$(cd "$venv/headers" && pwd) \
         CUDA_VISIBLE_DEVICES='' MMCV_WITH_OPS=1 FORCE_CUDA=${FORCE_CUDA:-0} MAX_JOBS=${MAX_JOBS:-$(nproc)} CFLAGS='-g0 -O2' \
         pip install --no-build-isolation --no-deps --no-binary mmcv,xtcocotools "$@" -r requirements/compiled.txt
     rm -rf "$venv/headers"

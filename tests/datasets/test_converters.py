@@ -221,10 +221,10 @@ def write_yolo_with_splits(folder):
 
 def test_a_config_comes_with_the_splits_of_the_labels(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    source = write_yolo_with_splits(tmp_path / 'yolo')
+    source = write_yolo_with_splits(tmp_path / "Anna's yolo")
     main(['yolo-pose', str(source), '--out', 'data/mine.json', '--config', 'own/mine.py'])
     assert 'directpose train own/mine.py' in capsys.readouterr().out
-    monkeypatch.chdir(tmp_path / 'yolo')  # the config does not depend on where it is called
+    monkeypatch.chdir(source.parent)  # the config does not depend on where it is called
     cfg = read_config(str(tmp_path / 'own/mine.py'))
     cfg.work_dir = str(tmp_path / 'work')
     check_config(cfg, ['train', 'val'])
@@ -241,7 +241,13 @@ def test_a_config_needs_images_for_validation(images, tmp_path):
     arguments = ['labelme', str(source), '--out', str(tmp_path / 'o.json')]
     with pytest.raises(SystemExit, match=r'give --split 0\.9'):
         main([*arguments, '--config', str(tmp_path / 'own.py')])
-    assert not (tmp_path / 'own.py').exists() and not (tmp_path / 'o.json').exists()
+    with pytest.raises(SystemExit, match='for training and for validation'):
+        main([*arguments, '--config', str(tmp_path / 'own.py'), '--split', '1'])
+    assert not (tmp_path / 'own.py').exists() and not list(tmp_path.glob('o*.json'))
+    (tmp_path / 'own.py').write_text('mine')
+    with pytest.raises(SystemExit, match='exists; remove it'):
+        main([*arguments, '--config', str(tmp_path / 'own.py'), '--split', '0.5'])
+    assert (tmp_path / 'own.py').read_text() == 'mine'
 
 
 @pytest.mark.parametrize(

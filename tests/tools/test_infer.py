@@ -71,7 +71,7 @@ def test_another_job_is_not_mixed_with_what_is_there(infer, tmp_path):
     before = part.read_text()
     sorted((tmp_path / 'images').iterdir())[-1].unlink()
     done = infer('out', '--part', 4)
-    assert done.returncode == 1 and 'is of a job with other images, part;' in done.stderr
+    assert done.returncode == 1 and 'is of a job with other part, images;' in done.stderr
     assert part.read_text() == before
 
 
@@ -175,8 +175,9 @@ def test_buckets_and_lists_in_parquet(infer, tmp_path):
 @pytest.mark.parametrize(
     ('columns', 'words'),
     [
-        ({'image': [1]}, 'has the columns image; name the one with the paths image'),
+        ({'image': [1]}, 'column image of '),
         ({'a': ['x'], 'b': ['y']}, 'has the columns a, b; name'),
+        ({'image': ['caf\udce9.jpg'.encode('utf-8', 'surrogateescape')]}, 'has binary, not paths'),
         (None, 'is not Parquet'),
     ],
 )
@@ -191,6 +192,28 @@ def test_other_parquet(infer, tmp_path, columns, words):
     else:
         parquet.write_table(pyarrow.table(columns), path)
     done = infer('out', images=path)
+    assert done.returncode == 1 and words in done.stderr
+
+
+def test_names_that_parquet_cannot_hold(infer, tmp_path):
+    """They are told of; JSON holds them."""
+    pytest.importorskip('pyarrow', reason='needs directpose[ray]')
+    name = b'caf\xe9.jpg'.decode('utf-8', 'surrogateescape')
+    (tmp_path / 'images' / name).write_bytes(b'no image')
+    done = infer('out', '--format', 'parquet')
+    assert done.returncode == 1 and 'is not UTF-8' in done.stderr
+    assert infer('json').returncode == INCOMPLETE and len(read(tmp_path / 'json')) == 13
+
+
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        (['--ray', '--shard', '0/2'], '--shard is for calls without --ray'),
+        (['--num-cpus', 2], '--num-cpus is for calls with --ray'),
+    ],
+)
+def test_options_of_the_other_form(infer, options, words):
+    done = infer('out', *options)
     assert done.returncode == 1 and words in done.stderr
 
 

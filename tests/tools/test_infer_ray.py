@@ -86,10 +86,12 @@ def test_each_image_once_though_a_worker_is_killed(cluster, arguments, tmp_path)
 
 
 @pytest.mark.slow
-def test_a_storage_that_fails(cluster, arguments, tmp_path):
+def test_a_storage_that_fails(cluster, arguments, tmp_path, monkeypatch):
     """What comes from another process is a sentence here; the part is not written."""
     flaky = Path(arguments[2]) / '0_a.jpg'
     flaky.symlink_to('/proc/self/mem')  # reading it is an EIO
+    monkeypatch.chdir(tmp_path)  # which is not where the workers are
+    arguments[2] = 'images'
     done = call('infer', *arguments, '--out', tmp_path / 'out', '--ray')
     assert done.returncode == 1 and 'Traceback' not in done.stderr
     assert done.stderr.startswith(f'error: cannot read {flaky} ')
@@ -121,7 +123,16 @@ def test_no_room(cluster, arguments, tmp_path):
     assert 'no machine of the cluster has 1 CPU and 1 GPU; give fewer as --num-cpus' in done.stderr
 
 
-def test_without_ray(arguments, tmp_path):
+def test_no_cluster(arguments, tmp_path, monkeypatch):
+    monkeypatch.setenv('RAY_ADDRESS', '127.0.0.1:1')
+    monkeypatch.setattr(ray, 'init', mock.Mock(side_effect=ConnectionError('nobody there')))
+    done = call('infer', *arguments, '--out', tmp_path / 'out', '--ray')
+    assert done.returncode == 1
+    assert 'no Ray cluster can be used (nobody there); check RAY_ADDRESS' in done.stderr
+
+
+def test_without_ray(arguments, tmp_path, monkeypatch):
+    monkeypatch.delattr('directpose.apis.ray_cluster', raising=False)
     with mock.patch.dict(sys.modules, {'ray': None, 'directpose.apis.ray_cluster': None}):
         done = call('infer', *arguments, '--out', tmp_path / 'out', '--ray')
     assert done.returncode == 1 and 'pip install "directpose[ray]", on all machines' in done.stderr

@@ -74,12 +74,17 @@ def test_a_batch_that_fills_the_memory():
             raise torch.cuda.OutOfMemoryError
         return 10 + 3 * batch
 
-    assert largest_batch(peak_of, 100) == 23  # 10 + 3 * 23 = 79
-    assert tried == [1, 2, 4]
-    assert largest_batch(lambda batch: 70 * batch if batch < 2 else peak_of(99), 100) == 1
+    assert largest_batch(peak_of, 100, 99) == 23  # 10 + 3 * 23 = 79
+    assert tried == [1, 2, 4, 23]
+    assert largest_batch(peak_of, 100, 15) == 15
+    assert largest_batch(peak_of, 100, 1) == 1
+    assert largest_batch(lambda batch: 70 * batch if batch < 2 else peak_of(99), 100, 99) == 1
+    # The images of the second step are small ones, so that the line promises too much.
+    uneven = {1: 20, 2: 21}
+    assert largest_batch(lambda b: uneven.get(b) or peak_of(b), 100, 99) == 30
     for peak in (lambda batch: 90, lambda batch: peak_of(99)):
         with pytest.raises(InputError, match='not even one image fits'):
-            largest_batch(peak, 100)
+            largest_batch(peak, 100, 99)
 
 
 def test_a_step_that_is_measured_is_one_of_the_training(synthetic_set):

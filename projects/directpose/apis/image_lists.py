@@ -1,11 +1,13 @@
 """Lists of images: folders, text files and Parquet, on disks and in buckets."""
 
+import contextlib
 import hashlib
+import io
 import itertools
 from collections.abc import Iterable, Iterator
 
 from ..utils.errors import InputError
-from ..utils.storage import filesystem_of, is_folder, is_remote, read_bytes
+from ..utils.storage import filesystem_of, is_folder, is_remote, open_remote
 from .inference import IMAGE_SUFFIXES, files_in
 
 
@@ -37,26 +39,30 @@ def list_images(source: str) -> Iterator[str]:
 
 
 def _read_lines(source: str) -> Iterator[str]:
-    if is_remote(source):
-        lines: Iterable[str] = read_bytes(source).decode('utf-8').splitlines()
-        yield from filter(None, map(str.strip, lines))
-        return
-    with open(source, encoding='utf-8') as lines:
+    with contextlib.ExitStack() as stack:
+        if is_remote(source):
+            file = stack.enter_context(open_remote(source))
+            lines: Iterable[str] = io.TextIOWrapper(file, encoding='utf-8')
+        else:
+            lines = stack.enter_context(open(source, encoding='utf-8'))
         yield from filter(None, map(str.strip, lines))
 
 
 def _read_column(source: str) -> Iterator[str]:
     filesystem, name = filesystem_of(source)  # which says what to install
-    from pyarrow import ArrowInvalid, parquet, types
+    from pyarrow import ArrowInvalid, parquet
 
     try:
         file = parquet.ParquetFile(name, filesystem=filesystem)
         names = file.schema_arrow.names
         column = names[0] if len(names) == 1 else 'image'
-        if column not in names or not types.is_string(file.schema_arrow.field(column).type):
+        if column not in names:
             raise InputError(
                 f'{source} has the columns {", ".join(names)}; name the one with the paths image'
             )
+        kind = file.schema_arrow.field(column).type
+        if 'string' not in str(kind):
+            raise InputError(f'column {column} of {source} has {kind}, not paths')
         for batch in file.iter_batches(columns=[column]):
             yield from filter(None, batch.column(0).to_pylist())
     except ArrowInvalid as error:

@@ -1,12 +1,14 @@
 """The output of ``directpose infer``: parts of many images each, whole or not at all."""
 
+import importlib
 import io
 import json
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from ..utils.errors import InputError
-from ..utils.storage import exists, read_bytes, write_bytes
+from ..utils.images import classify_io_errors
+from ..utils.storage import exists, read_bytes, walk, write_bytes
 
 
 class Done(NamedTuple):
@@ -30,22 +32,53 @@ def finish_part(
         InputError: see :class:`Predictor`; or the part cannot be written.
     """
     if exists(part):
-        records = read_part(part)
-    else:
-        records = list(predict(paths))
-        write_bytes(WRITERS[part.rpartition('.')[2]](records), part)
+        return Done(len(paths), errors_of(part))
+    records = list(predict(paths))
+    write_bytes(WRITERS[suffix_of(part)](records), part)
     return Done(len(paths), [record['error'] for record in records if 'error' in record])
+
+
+def suffix_of(part: str) -> str:
+    """``jsonl`` or ``parquet``."""
+    return part.rpartition('.')[2]
+
+
+def errors_of(part: str) -> list[str]:
+    """What is wrong with the images of a part that could not be read.
+
+    Raises:
+        StorageError: the part cannot be read now.
+    """
+    with classify_io_errors(part):
+        content = read_bytes(part)
+    if suffix_of(part) == 'parquet':
+        column = pyarrow_parquet().read_table(io.BytesIO(content), columns=['error'])['error']
+        return column.drop_null().to_pylist()
+    lines = [line for line in content.splitlines() if b'"error": ' in line]
+    return [record['error'] for record in map(json.loads, lines) if 'error' in record]
 
 
 def read_part(part: str) -> list[dict]:
     """The records of a part."""
     content = read_bytes(part)
-    if part.endswith('.jsonl'):
+    if suffix_of(part) == 'jsonl':
         return [json.loads(line) for line in content.splitlines()]
-    from pyarrow import parquet
-
-    rows = parquet.read_table(io.BytesIO(content)).to_pylist()
+    rows = pyarrow_parquet().read_table(io.BytesIO(content)).to_pylist()
     return [{name: value for name, value in row.items() if value is not None} for row in rows]
+
+
+def pyarrow_parquet() -> Any:
+    """``pyarrow.parquet``.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        return importlib.import_module('pyarrow.parquet')
+    except ImportError as error:
+        raise InputError(
+            f'Parquet needs pyarrow ({error}); pip install "directpose[ray]"'
+        ) from error
 
 
 def json_lines(records: list[dict]) -> bytes:
@@ -57,13 +90,9 @@ def parquet_table(records: list[dict]) -> bytes:
     """A Parquet file of records; what a record does not have is null.
 
     Raises:
-        InputError: pyarrow is not installed.
+        InputError: a name is not UTF-8.
     """
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError as error:
-        raise InputError('Parquet needs pyarrow; pip install "directpose[ray]"') from error
+    parquet, pa = pyarrow_parquet(), importlib.import_module('pyarrow')
     numbers = pa.list_(pa.float64())
     person = dict(category_id=pa.int64(), keypoints=numbers, bbox=numbers, score=pa.float64())
     columns = dict(
@@ -74,7 +103,13 @@ def parquet_table(records: list[dict]) -> bytes:
         error=pa.string(),
     )
     file = io.BytesIO()
-    parquet.write_table(pa.Table.from_pylist(records, pa.schema(columns)), file)
+    try:
+        parquet.write_table(pa.Table.from_pylist(records, pa.schema(columns)), file)
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f'{error.object!r} is not UTF-8, which Parquet needs; rename the image, or take '
+            '--format jsonl'
+        ) from error
     return file.getvalue()
 
 
@@ -82,26 +117,26 @@ WRITERS = dict(jsonl=json_lines, parquet=parquet_table)
 
 
 def is_begun(job: dict[str, Any], folder: str) -> bool:
-    """Whether a folder is of a job.
+    """Whether a folder is of a job already.
 
     Args:
         job: what its parts depend on.
         folder: of the parts.
 
     Raises:
-        InputError: it is of another job.
+        InputError: it holds parts of another job.
     """
     path = f'{folder}/job.json'
     if not exists(path):
         return False
     kept = json.loads(read_bytes(path))
     different = [name for name in job if kept.get(name) != job[name]]
-    if different:
+    if different and any('/part-' in path for path in walk(folder)):
         raise InputError(
             f'{folder} is of a job with other {", ".join(different)}; remove it, or give another '
             '--out'
         )
-    return True
+    return not different
 
 
 def begin(job: dict[str, Any], folder: str) -> None:

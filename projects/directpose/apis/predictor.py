@@ -57,7 +57,6 @@ class Predictor:
             checkpoint=hashlib.sha256(read_bytes(checkpoint)).hexdigest(),
             batch=batch,
             score_thr=score_thr,
-            amp=amp,
         )
 
     def __call__(self, paths: list[str]) -> Iterator[dict]:

@@ -8,6 +8,7 @@ checkpoints would take a core and a GiB of each machine from the models.
 
 import itertools
 import logging
+import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -17,11 +18,12 @@ import ray.data
 from pyarrow import parquet
 
 from ..utils.errors import InputError
-from ..utils.storage import filesystem_of
+from ..utils.storage import exists, filesystem_of
 from .parts import Done, finish_part
 from .predictor import Predictor
 
 LIST = 'images.parquet'
+RETRIES = 3  # of a part whose worker dies: a lost machine, and not what always kills it
 
 
 class PartPredictor:
@@ -36,8 +38,12 @@ class PartPredictor:
     def __init__(self, folder: str, suffix: str, predictor: dict[str, Any]) -> None:
         self.folder = folder
         self.suffix = suffix
-        self.predictor = Predictor(**predictor)
-        self.parts = open_list(folder)
+        self.problem = ''
+        try:
+            self.predictor = Predictor(**predictor)
+            self.parts = open_list(f'{folder}/{LIST}')
+        except (InputError, OSError) as error:  # Ray would start such a model again and again
+            self.problem = f'a machine of the cluster cannot begin: {error}'
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list]:
         """Finish the parts of a batch of numbers; ``problem`` is what stops one, or empty."""
@@ -45,33 +51,61 @@ class PartPredictor:
         return {name: [row[name] for row in rows] for name in rows[0]}
 
     def _finish(self, number: int) -> dict[str, Any]:
-        paths = self.parts.read_row_group(number)['image'].to_pylist()
+        if self.problem:
+            return dict(images=0, errors=[], problem=self.problem)
         name = f'{self.folder}/part-{number:06d}.{self.suffix}'
         try:
+            paths = self.parts.read_row_group(number)['image'].to_pylist()
             return dict(finish_part(self.predictor, paths, name)._asdict(), problem='')
-        except InputError as error:  # Ray would tell it with tracebacks of two processes
+        except (InputError, OSError) as error:  # Ray would tell it with two tracebacks
             return dict(images=0, errors=[], problem=str(error))
 
 
-def write_list(images: Iterable[str], folder: str, part: int) -> None:
-    """Write paths to where all machines see them, those of a part together."""
+def write_list(images: Iterable[str], folder: str, part: int) -> str:
+    """Write paths to where all machines see them, those of a part together.
+
+    Returns:
+        Name of the list, which :func:`use_list` makes that of the folder.
+
+    Raises:
+        InputError: a path is not UTF-8.
+    """
     schema = pa.schema(dict(image=pa.string()))
-    filesystem, name = filesystem_of(f'{folder}/{LIST}')
+    written = f'{folder}/{uuid.uuid4().hex}.{LIST}'
+    filesystem, name = filesystem_of(written)
     images = iter(images)
     with parquet.ParquetWriter(name, schema, filesystem=filesystem) as file:
         while paths := list(itertools.islice(images, part)):
-            file.write_table(pa.table([paths], schema), row_group_size=part)
+            try:
+                file.write_table(pa.table([paths], schema), row_group_size=part)
+            except UnicodeEncodeError as error:
+                raise InputError(f'{error.object!r} is not UTF-8; rename the image') from error
+    return written
 
 
-def open_list(folder: str) -> parquet.ParquetFile:
+def use_list(written: str, folder: str) -> None:
+    """Make a list that of a folder."""
+    filesystem, name = filesystem_of(written)
+    filesystem.move(name, filesystem_of(f'{folder}/{LIST}')[1])
+
+
+def drop_list(written: str) -> None:
+    """Remove a list that was written, if it is not in use."""
+    if exists(written):
+        filesystem, name = filesystem_of(written)
+        filesystem.delete_file(name)
+
+
+def open_list(path: str) -> parquet.ParquetFile:
     """What :func:`write_list` wrote: a row group for each part."""
-    filesystem, name = filesystem_of(f'{folder}/{LIST}')
+    filesystem, name = filesystem_of(path)
     return parquet.ParquetFile(name, filesystem=filesystem)
 
 
-def count_images(folder: str) -> int:
-    """How many images a list has."""
-    return open_list(folder).metadata.num_rows
+def paths_of(path: str) -> Iterator[str]:
+    """The paths of a list."""
+    for batch in open_list(path).iter_batches():
+        yield from batch.column(0).to_pylist()
 
 
 def predict_on_ray(
@@ -84,7 +118,7 @@ def predict_on_ray(
 ) -> Iterator[Done]:
     """Finish the parts of a list, in any order.
 
-    The cluster is that of ``RAY_ADDRESS``; without, this machine becomes one.
+    The cluster is that of ``RAY_ADDRESS``, or one that runs on this machine; else it becomes one.
 
     Args:
         predictor: arguments of :class:`Predictor` but for the device; all machines see its files.
@@ -96,7 +130,11 @@ def predict_on_ray(
     Raises:
         InputError: there is no room for a model, or what :func:`finish_part` raises.
     """
-    ray.init(log_to_driver=False, logging_level=logging.WARNING)
+    try:
+        ray.init(log_to_driver=False, logging_level=logging.WARNING)
+    except (ConnectionError, ValueError) as error:
+        reason = str(error).split('\n')[0]
+        raise InputError(f'no Ray cluster can be used ({reason}); check RAY_ADDRESS') from error
     logging.getLogger('ray.data').setLevel(logging.ERROR)  # it tells that it shows no bar
     try:
         if num_gpus is None:
@@ -105,7 +143,7 @@ def predict_on_ray(
             concurrency = room_for(dict(CPU=num_cpus, GPU=num_gpus))
         predictor = dict(predictor, device='cuda:0' if num_gpus else 'cpu')
         ray.data.DataContext.get_current().enable_progress_bars = False
-        numbers = list(range(open_list(folder).num_row_groups))
+        numbers = list(range(open_list(f'{folder}/{LIST}').num_row_groups))
         done = ray.data.from_items(numbers, override_num_blocks=len(numbers)).map_batches(
             PartPredictor,
             fn_constructor_args=(folder, suffix, predictor),
@@ -113,11 +151,18 @@ def predict_on_ray(
             compute=ray.data.ActorPoolStrategy(size=min(concurrency, len(numbers))),
             num_cpus=num_cpus,
             num_gpus=num_gpus,
+            max_task_retries=RETRIES,
         )
         for row in done.iter_rows():
             if row['problem']:
                 raise InputError(row['problem'])
             yield Done(row['images'], list(row['errors']))
+    except ray.exceptions.RayError as error:
+        reason = str(error).strip().split('\n')[-1]
+        raise InputError(
+            f'a model of the cluster ended {RETRIES + 1} times or could not start ({reason}); look '
+            'at the memory of its machine, and call again'
+        ) from error
     finally:
         ray.shutdown()  # the models, or the cluster if it is this machine's
 

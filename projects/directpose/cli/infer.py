@@ -9,7 +9,7 @@ with the paths in a column named image. All of them, and DIR, can be in a bucket
 Parts, part-*.jsonl or part-*.parquet, are written whole or not at all: call it again after an
 interruption, and it goes on with those that are missing. Without --ray, process I of N (I from 0 to
 N - 1) does each N-th image, in DIR/shard-I-of-N. With --ray, a pool of models on the cluster of
-RAY_ADDRESS, or on the cores of this machine, shares the parts.
+RAY_ADDRESS, or on the GPUs and cores of this machine, shares the parts.
 
 A record is of an image: its path, its size and its people, or what is wrong with it. How many
 images could not be read is told in the end, and the exit status is 3 if there are any. job.json
@@ -34,7 +34,7 @@ from tqdm import tqdm
 
 from ..apis.image_lists import fingerprint, list_images
 from ..apis.inference import default_device
-from ..apis.parts import WRITERS, Done, begin, finish_part, is_begun
+from ..apis.parts import WRITERS, Done, begin, finish_part, is_begun, pyarrow_parquet
 from ..apis.predictor import Predictor
 from ..utils.cli import not_negative, positive
 from ..utils.errors import INCOMPLETE, InputError, exit_on_input_error
@@ -51,7 +51,7 @@ def parse_args(argv=None):
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('images', help='folder of images, or file of their paths')
     parser.add_argument('--out', required=True, help='folder to write to')
-    parser.add_argument('--shard', default='0/1', help='I/N, for example 3/128 (%(default)s)')
+    parser.add_argument('--shard', help='I/N, for example 3/128 (0/1)')
     parser.add_argument('--format', choices=WRITERS, default='jsonl', help='(%(default)s)')
     parser.add_argument('--part', type=positive, default=1000, help='images a file (%(default)s)')
     parser.add_argument('--batch', type=positive, default=8, help='images at once (%(default)s)')
@@ -59,7 +59,7 @@ def parse_args(argv=None):
         '--workers', type=not_negative, default=2, help='processes that read images'
     )
     parser.add_argument('--score-thr', type=float, default=0.1, help='least score of a person')
-    parser.add_argument('--device', default=default_device(), help='for example cpu or cuda:0')
+    parser.add_argument('--device', help='cpu, cuda:0, … (the GPU if there is one)')
     parser.add_argument(
         '--amp', action='store_true', help='half precision: bfloat16 on a CPU, float16 on a GPU'
     )
@@ -69,9 +69,37 @@ def parse_args(argv=None):
     ray = parser.add_argument_group('on a Ray cluster')
     ray.add_argument('--ray', action='store_true', help='share the parts among models on it')
     ray.add_argument('--concurrency', type=positive, help='models (as many as there is room for)')
-    ray.add_argument('--num-cpus', type=float, default=1, help='of each model (%(default)s)')
-    ray.add_argument('--num-gpus', type=float, help='of each model (1 if the cluster has GPUs)')
+    ray.add_argument('--num-cpus', type=positive_number, help='of each model (1)')
+    ray.add_argument(
+        '--num-gpus', type=positive_number, help='of each model (1 if the cluster has GPUs)'
+    )
     return parser.parse_args(split_name(sys.argv[1:] if argv is None else argv))
+
+
+def positive_number(text: str) -> float:
+    """A number above 0.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not 0 < float(text) < float('inf'):
+        raise ValueError(text)
+    return float(text)
+
+
+def check_options(args: argparse.Namespace) -> None:
+    """Check that the options are of the form that is used.
+
+    Raises:
+        InputError: one is of the other.
+    """
+    on_ray, alone = ('concurrency', 'num_cpus', 'num_gpus'), ('shard', 'device')
+    wrong = [name for name in (alone if args.ray else on_ray) if getattr(args, name) is not None]
+    if wrong:
+        option = f'--{wrong[0].replace("_", "-")}'
+        raise InputError(
+            f'{option} is for calls {"without" if args.ray else "with"} --ray; leave one out'
+        )
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -88,12 +116,16 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 def finish_shard(args: argparse.Namespace, predictor: dict) -> tuple[str, Iterator[Done]]:
     """Folder of a shard, and its parts as they are finished."""
+    args.shard = args.shard or '0/1'
     shard, num_shards = parse_shard(args.shard)
     images = list(itertools.islice(list_images(args.images), shard, None, num_shards))
     folder = f'{args.out}/shard-{shard}-of-{num_shards}'
     ensure_writable_dir(folder, '--out')
-    predict = Predictor(**predictor, device=args.device)
-    job = predict.job | dict(images=fingerprint(images), part=args.part, format=args.format)
+    if args.format == 'parquet':
+        pyarrow_parquet()  # tells, before anything is computed, that it is not there
+    device = args.device or default_device()
+    predict = Predictor(**predictor, amp=args.amp, device=device)
+    job = describe(args, predict, images)
     if not is_begun(job, folder):
         begin(job, folder)
 
@@ -107,6 +139,12 @@ def finish_shard(args: argparse.Namespace, predictor: dict) -> tuple[str, Iterat
         bar.close()
 
     return folder, finish()
+
+
+def describe(args: argparse.Namespace, predictor: Predictor, images: Iterable[str]) -> dict:
+    """What the parts depend on."""
+    facts = dict(amp=args.amp, part=args.part, format=args.format)
+    return predictor.job | facts | dict(images=fingerprint(images))
 
 
 def counted(records: Iterable[dict], bar: tqdm) -> Iterator[dict]:
@@ -123,23 +161,30 @@ def finish_on_ray(args: argparse.Namespace, predictor: dict) -> tuple[str, Itera
         InputError: Ray is not installed.
     """
     try:
-        from ..apis.ray_cluster import count_images, predict_on_ray, write_list
+        from ..apis import ray_cluster as cluster
     except ImportError as error:
         raise InputError(
             f'--ray needs Ray ({error}); pip install "directpose[ray]", on all machines'
         ) from error
     ensure_writable_dir(args.out, '--out')
-    job = Predictor(**predictor, device='cpu').job  # tells what is wrong with the weights, too
-    images = fingerprint(list_images(args.images))
-    job |= dict(images=images, part=args.part, format=args.format)
-    if not is_begun(job, args.out):
-        write_list(list_images(args.images), args.out, args.part)
-        begin(job, args.out)
+    check = Predictor(**predictor, device='cpu')  # tells what is wrong with the weights
+    # Other machines, and others' processes here, have other working directories.
+    paths = (p if is_remote(p) else os.path.abspath(p) for p in list_images(args.images))
+    written = cluster.write_list(paths, args.out, args.part)
+    total = cluster.open_list(written).metadata.num_rows
+    try:
+        job = describe(args, check, cluster.paths_of(written))
+        if not is_begun(job, args.out):
+            cluster.use_list(written, args.out)
+            begin(job, args.out)
+    finally:
+        cluster.drop_list(written)
 
     def finish() -> Iterator[Done]:
-        bar = tqdm(desc='on Ray', total=count_images(args.out), unit='img')
-        pool = (args.concurrency, args.num_cpus, args.num_gpus)
-        for done in predict_on_ray(predictor, args.out, args.format, *pool):
+        bar = tqdm(desc='on Ray', total=total, unit='img')
+        pool = (args.concurrency, args.num_cpus or 1, args.num_gpus)
+        settings = dict(predictor, amp=args.amp)
+        for done in cluster.predict_on_ray(settings, args.out, args.format, *pool):
             yield done
             bar.update(done.images)
         bar.close()
@@ -150,12 +195,12 @@ def finish_on_ray(args: argparse.Namespace, predictor: dict) -> tuple[str, Itera
 @exit_on_input_error
 def main(argv=None):
     args = parse_args(argv)
+    check_options(args)
     args.out = args.out if is_remote(args.out) else os.path.abspath(args.out)
     predictor = dict(
         config=os.path.abspath(args.config),
         checkpoint=os.path.abspath(args.checkpoint),
         options=args.cfg_options,
-        amp=args.amp,
         score_thr=args.score_thr,
         batch=args.batch,
         workers=args.workers,

@@ -102,16 +102,35 @@ def parts_of(labels: Labels, out: str, train_share: float | None) -> dict[str, l
     return {f'{stem}_{split}{suffix}': pictures for split, pictures in parts.items()}
 
 
+def check_config_is_possible(config: str, parts: dict[str, list]) -> None:
+    """Check that a config can be written for some files, before anything is.
+
+    Raises:
+        InputError: there is one, or there are no images for training or for validation.
+    """
+    if osp.exists(config):
+        raise InputError(f'{config} exists; remove it, or give another --config')
+    ends = {osp.splitext(path)[0].rpartition('_')[2] for path, found in parts.items() if found}
+    if not {'train', 'val'} <= ends:
+        raise InputError(
+            '--config needs images for training and for validation; give --split 0.9 or more images'
+        )
+
+
 def config_text(labels: Labels, config: str, metainfo: str, out: str) -> str:
     """A config for labels in COCO's format, of files whose places are told from its own."""
-    here = osp.dirname(osp.abspath(config))
-    stem, suffix = osp.splitext(osp.relpath(osp.abspath(out), here))
+
+    def place(path: str) -> str:
+        beside = osp.relpath(osp.abspath(path), osp.dirname(osp.abspath(config)))
+        return beside.replace('\\', '\\\\').replace("'", "\\'")
+
+    stem, suffix = osp.splitext(place(out))
     several = len(labels.classes) > 1
     return CONFIG.format(
-        metainfo=osp.relpath(osp.abspath(metainfo), here),
+        metainfo=place(metainfo),
         train=f'{stem}_train{suffix}',
         val=f'{stem}_val{suffix}',
-        images=osp.relpath(osp.abspath(labels.root), here),
+        images=place(labels.root),
         classes=f'num_classes={len(labels.classes)}, ' if several else '',
         metric="type='ClasswiseCocoMetric', " if several else '',
     )
@@ -141,8 +160,8 @@ def main(argv=None):
     labels = READERS[args.kind](args.source, args.images, tqdm)
     check_problems(labels, args.skip_broken)
     parts = parts_of(labels, args.out, args.split)
-    if args.config and len(parts) == 1:
-        raise InputError('--config needs images for training and others: give --split 0.9')
+    if args.config:
+        check_config_is_possible(args.config, parts)
     for path, pictures in parts.items():
         write_json(to_coco(labels, pictures), path)
         people = sum(len(picture.people) for picture in pictures)

@@ -14,11 +14,14 @@ from torch import nn
 from ..utils.config import build_model
 from ..utils.errors import InputError
 
+STEPS = 20  # at least, of an epoch
 FILL = 0.8  # of the memory; the rest is for images with more people and for fragments
 
 
 def batch_for_gpu(cfg: Config) -> int:
-    """The largest batch of a training that takes at most 80 % of the memory of its GPU.
+    """The largest batch of a training that takes at most 80 % of the free memory of its GPU.
+
+    An epoch has at least 20 steps.
 
     Raises:
         InputError: there is no GPU, there are several processes, or not even one image fits.
@@ -27,8 +30,9 @@ def batch_for_gpu(cfg: Config) -> int:
         raise InputError('--batch auto measures the memory of one GPU; give a number, as --batch 8')
     half = cfg.optim_wrapper.type != 'OptimWrapper'
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    free, _ = torch.cuda.mem_get_info()
     peak_of = functools.partial(peak_memory, build_model(cfg).cuda().train(), dataset, half)
-    return largest_batch(peak_of, torch.cuda.get_device_properties(0).total_memory)
+    return largest_batch(peak_of, free, max(1, len(dataset) // STEPS))
 
 
 def peak_memory(model: nn.Module, dataset: BaseDataset, half: bool, batch: int) -> float:
@@ -45,14 +49,16 @@ def peak_memory(model: nn.Module, dataset: BaseDataset, half: bool, batch: int) 
     return torch.cuda.max_memory_allocated() + moments
 
 
-def largest_batch(peak_of: Callable[[int], float], memory: float) -> int:
+def largest_batch(peak_of: Callable[[int], float], memory: float, most: int) -> int:
     """The largest batch that takes at most a share of the memory.
 
-    Memory grows by the same with each image, so a line through a few small batches tells it.
+    Memory grows by the same with each image, so a line through a few small batches tells it. As
+    images differ, a step with that batch is tried; if it fails, the half.
 
     Args:
         peak_of: the memory that a step with a batch takes; an OutOfMemoryError if there is less.
         memory: that there is, in the same unit.
+        most: the batch is not larger.
 
     Raises:
         InputError: not even one image fits.
@@ -66,7 +72,7 @@ def largest_batch(peak_of: Callable[[int], float], memory: float) -> int:
             break
         batches.append(batch)
         peaks.append(peak)
-        if peak > FILL * memory / 4 and batch > 1:
+        if batch >= most or (peak > FILL * memory / 4 and batch > 1):
             break
     if not batches or peaks[0] > FILL * memory:
         raise InputError(
@@ -76,4 +82,17 @@ def largest_batch(peak_of: Callable[[int], float], memory: float) -> int:
     if len(batches) == 1:
         return 1
     growth, rest = np.polyfit(batches, peaks, 1)
-    return max(1, int((FILL * memory - rest) / growth))
+    fits = int((FILL * memory - rest) / growth) if growth > 0 else batches[-1]
+    batch = max(1, min(fits, most))
+    while batch > 1 and not is_possible(peak_of, batch):
+        batch //= 2
+    return batch
+
+
+def is_possible(peak_of: Callable[[int], float], batch: int) -> bool:
+    """Whether the memory is enough for a batch."""
+    try:
+        peak_of(batch)
+    except torch.cuda.OutOfMemoryError:
+        return False
+    return True

@@ -4,13 +4,14 @@ Buckets are read through :mod:`pyarrow`, which comes with ``directpose[ray]`` an
 credentials and addresses of the machine, for example ``AWS_ENDPOINT_URL``.
 """
 
+import errno
 import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
+from .errors import InputError, StorageError
 from .io import write_bytes as write_local
 
 
@@ -59,9 +60,22 @@ def read_bytes(path: str) -> bytes:
     if not is_remote(path):
         with open(path, 'rb') as file:
             return file.read()
-    filesystem, name = filesystem_of(path)
-    with filesystem.open_input_stream(name) as stream:
+    with open_remote(path) as stream:
         return stream.read()
+
+
+def open_remote(path: str) -> Any:
+    """A stream of the bytes of a file in a bucket.
+
+    Raises:
+        OSError: it is not there, or cannot be read now.
+        InputError: there is no way to its bucket.
+    """
+    filesystem, name = filesystem_of(path)
+    try:
+        return filesystem.open_input_stream(name)
+    except ValueError as error:  # of pyarrow, for a name that no file can have
+        raise FileNotFoundError(errno.ENOENT, str(error)) from error
 
 
 def write_bytes(content: bytes, path: str) -> None:
@@ -81,29 +95,46 @@ def write_bytes(content: bytes, path: str) -> None:
 
 
 def make_remote_folder(path: str) -> None:
-    """Make a folder in a bucket.
+    """Make a folder in a bucket, and check that files can be written there.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be made, or they cannot.
     """
     filesystem, name = filesystem_of(path)
     filesystem.create_dir(name)
+    with filesystem.open_output_stream(f'{name}/.writable') as stream:
+        stream.write(b'yes')
+    filesystem.delete_file(f'{name}/.writable')
 
 
 def exists(path: str) -> bool:
-    """Whether there is a file, folder or link of that name."""
-    if not is_remote(path):
-        return os.path.lexists(path)
-    filesystem, name = filesystem_of(path)
-    return filesystem.get_file_info(name).type.name != 'NotFound'
+    """Whether there is a file, folder or link of that name.
+
+    Raises:
+        StorageError: that cannot be told now.
+    """
+    return os.path.lexists(path) if not is_remote(path) else _kind(path) != 'NotFound'
 
 
 def is_folder(path: str) -> bool:
-    """Whether there is a folder of that name, or files in a bucket that begin with it."""
-    if not is_remote(path):
-        return os.path.isdir(path)
+    """Whether there is a folder of that name, or files in a bucket that begin with it.
+
+    Raises:
+        StorageError: that cannot be told now.
+    """
+    return os.path.isdir(path) if not is_remote(path) else _kind(path) == 'Directory'
+
+
+def _kind(path: str) -> str:
     filesystem, name = filesystem_of(path)
-    return filesystem.get_file_info(name).type.name == 'Directory'
+    try:
+        return filesystem.get_file_info(name).type.name
+    except ValueError:  # of pyarrow, for a name that no file can have
+        return 'NotFound'
+    except OSError as error:
+        raise StorageError(
+            f'cannot look for {path} ({error}): call again when its storage works'
+        ) from error
 
 
 def walk(folder: str) -> Iterator[str]:
