@@ -114,10 +114,12 @@ class OKSAssigner(CenterAssigner):
         """See :meth:`CenterAssigner.__call__`."""
         logs = [values.clamp(min=self.least).log() for values in (probs, oks)]
         costs = (-logs[0] - self.oks_weight * logs[1]).masked_fill(~candidates, float('inf'))
-        highest = (oks * candidates).topk(min(self.best, len(oks)), 0).values
-        counts = highest.sum(0).floor().clamp(min=1)  # (G,)
-        ranks = costs.argsort(0).argsort(0)
-        return cheapest(costs, candidates & (ranks < counts))
+        best = min(self.best, len(oks))
+        highest = (oks * candidates).topk(best, 0).values
+        counts = highest.sum(0).floor().clamp(min=1)  # (G,), at most best
+        ranked = costs.topk(best, 0, largest=False).indices  # (best, G)
+        taken = torch.arange(best, device=costs.device)[:, None] < counts
+        return cheapest(costs, candidates & torch.zeros_like(candidates).scatter(0, ranked, taken))
 
 
 def cheapest(costs: Tensor, allowed: Tensor) -> Tensor:

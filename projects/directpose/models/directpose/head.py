@@ -349,8 +349,9 @@ class DirectPoseHead(BaseDenseHead):
         keypoints = decode_keypoints(offsets, points, strides)
         if self.with_bbox:
             distances, shape = FeatureTable.of(outs['bbox_preds'])
-            point_inds, _ = shape.flat_index(locations.levels, *locations.cells.unbind(-1))
-            distances = distances.float()[locations.batch_inds, point_inds]
+            cells = locations.cells.t()[:, None]  # (2, 1, N)
+            point_inds, *_ = shape.grid_index(locations.levels, *cells)
+            distances = distances.float()[locations.batch_inds, point_inds[0, 0]]
             bboxes = decode_boxes(distances, points, strides)
         else:
             bboxes = enclosing_boxes(keypoints)

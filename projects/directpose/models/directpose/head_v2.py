@@ -63,14 +63,16 @@ class DirectPoseV2Head(DirectPoseHead):
         cls_scores = flatten_levels(outs['cls_scores']).float()  # (B, P, C)
         priors = self._priors(outs['cls_scores'])  # (P, 4)
         people = people_of(batch_labels)
-        near = [self._candidates(priors, people_of([labels])) for labels in batch_labels]
-        batch_inds, point_inds = torch.stack([n.any(1) for n in near]).nonzero(as_tuple=True)
+        near = self._candidates(priors, people)  # (P, G)
+        by_image = near.split([len(labels) for labels in batch_labels], 1)
+        batch_inds, point_inds = torch.stack([n.any(1) for n in by_image]).nonzero(as_tuple=True)
+        candidates = near[point_inds] & (batch_inds[:, None] == people.batch_inds)  # (N, G)
         shape = PyramidShape.of(outs['cls_scores'])
         with torch.no_grad():  # gradients are for the positives, which are a third
             locations = shape.locations(batch_inds, point_inds)
             offsets, _ = self.kpt_predictor(outs['kpt_tables'], locations)
         logits = cls_scores.detach()[batch_inds, point_inds]  # (N, C)
-        matched, oks = self._match(people, offsets, priors[point_inds], batch_inds, logits)
+        matched, oks = self._match(people, candidates, offsets, priors[point_inds], logits)
         chosen = (matched >= 0).nonzero()[:, 0]
         matched, batch_inds, point_inds = matched[chosen], batch_inds[chosen], point_inds[chosen]
         targets = targets_at(people[matched], priors[point_inds])
@@ -104,7 +106,7 @@ class DirectPoseV2Head(DirectPoseHead):
         return losses
 
     def _candidates(self, priors: Tensor, people: InstanceData) -> Tensor:
-        """Which locations (N, 4) may be positive for whom: (N, G).
+        """Which locations (P, 4) may be positive for whom: (P, G).
 
         For a person without a labelled keypoint none may: its box is made empty.
         """
@@ -119,26 +121,30 @@ class DirectPoseV2Head(DirectPoseHead):
     def _match(
         self,
         people: InstanceData,
+        candidates: Tensor,
         offsets: Tensor,
         priors: Tensor,
-        batch_inds: Tensor,
         logits: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """The person of each candidate, and how well each candidate predicts each person.
+        """The person of each candidate, and how well each candidate predicts whom it may learn.
 
         Args:
             people: G of all images, see :func:`people_of`.
+            candidates (N, G): which of them each candidate may learn.
             offsets (N, K, 2): predicted, in strides.
-            priors (N, 4), batch_inds (N,): where the candidates are.
+            priors (N, 4): where the candidates are.
             logits (N, C): their classes.
 
         Returns:
-            index of the person (N,), -1 for nobody, and OKS (N, G).
+            index of the person (N,), -1 for nobody, and OKS (N, G), 0 where nothing may be learnt.
         """
-        candidates = self._candidates(priors, people) & (batch_inds[:, None] == people.batch_inds)
         poses = decode_keypoints(offsets, priors[:, :2], priors[:, 2])
-        oks = object_keypoint_similarities(
-            poses[:, None], people.keypoints, people.keypoints_visible, people.areas, self.sigmas
+        # In a crowd one pair in a hundred may learn: a table of all would cost most of the loss.
+        inds, person_inds = candidates.nonzero(as_tuple=True)
+        person = people[person_inds]
+        oks = offsets.new_zeros(candidates.shape)
+        oks[inds, person_inds] = object_keypoint_similarities(
+            poses[inds], person.keypoints, person.keypoints_visible, person.areas, self.sigmas
         )
         probs = logits.sigmoid()[:, people.labels]
         return self.assigner(candidates, oks, probs, people.bboxes), oks

@@ -44,21 +44,18 @@ def check_groups(groups: Sequence[Sequence[int]], num_keypoints: int) -> None:
         )
 
 
-def bilinear_corners(positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Split sampling positions into the four surrounding cells and their weights.
+def cells_around(positions: Tensor) -> tuple[Tensor, Tensor]:
+    """The cells before and after positions along an axis, and their shares of a linear reading.
 
     Args:
-        positions (..., 2): (x, y) in cells; an integer position is a cell's centre.
+        positions (...): in cells; an integer is a cell's centre.
 
     Returns:
-        columns (..., 4) and rows (..., 4), long, perhaps outside the map, and weights (..., 4).
+        cells (2, ...), long, perhaps outside the map, and shares (2, ...).
     """
     low = positions.detach().floor()
-    (x0, y0), (fx, fy) = low.long().unbind(-1), (positions - low).unbind(-1)
-    columns = torch.stack((x0, x0 + 1, x0, x0 + 1), -1)
-    rows = torch.stack((y0, y0, y0 + 1, y0 + 1), -1)
-    weights = torch.stack(((1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy), -1)
-    return columns, rows, weights
+    share = positions - low
+    return torch.stack((low, low + 1)).long(), torch.stack((1 - share, share))
 
 
 class KeypointPredictor(nn.Module):
@@ -227,9 +224,9 @@ class KPAlign(KeypointPredictor):
         The locator's convolution has two outputs a group: at N places it is a small product.
         """
         seen = at_least_float32(gather_3x3(feats, locations))
-        seen = seen.unflatten(2, (self.feature_groups, -1))  # (N, 9, F, Cg)
+        seen = seen.unflatten(2, (self.feature_groups, -1))  # (9, N, F, Cg)
         weight = self.locator.weight.flatten(2).unflatten(0, (self.feature_groups, -1))
-        bases = torch.einsum('ntgc,goct->ngo', seen, weight)  # (N, F, 2 * M / F)
+        bases = torch.einsum('tngc,goct->ngo', seen, weight)  # (N, F, 2 * M / F)
         bases = bases.reshape(-1, self.num_groups, 2)
         return bases + self.locator.bias.unflatten(0, (self.num_groups, 2))
 
@@ -261,16 +258,16 @@ class KPAlign(KeypointPredictor):
         """
         cells, shape = maps
         # One cell outside is as good as any further, and keeps the integers small.
-        x, y = positions.unbind(-1)
-        x = x.clamp(min=-1).minimum(shape.widths[sources])
-        y = y.clamp(min=-1).minimum(shape.heights[sources])
-        columns, rows, weights = bilinear_corners(torch.stack((x, y), -1))
-        inds, inside = shape.flat_index(sources[..., None], columns, rows)  # (N, S, 4)
-        inds = batch_inds[:, None, None] * cells.shape[1] + inds
+        x, y = positions.clamp(min=-1).unbind(-1)
+        columns, x_shares = cells_around(x.minimum(shape.widths[sources]))  # (2, N, S)
+        rows, y_shares = cells_around(y.minimum(shape.heights[sources]))
+        inds, has_columns, has_rows = shape.grid_index(sources, columns, rows)  # (2, 2, N, S)
+        weights = (y_shares * has_rows)[:, None] * (x_shares * has_columns)
+        inds = batch_inds[:, None] * cells.shape[1] + inds
         # A row for each cell and feature group.
-        inds = inds * self.feature_groups + (groups % self.feature_groups)[:, None]
-        corners = F.embedding(inds, cells.reshape(-1, self.group_channels))  # (N, S, 4, Cg)
-        return ((weights * inside)[..., None] * corners).sum(2)
+        inds = inds * self.feature_groups + groups % self.feature_groups
+        corners = F.embedding(inds, cells.reshape(-1, self.group_channels))  # (2, 2, N, S, Cg)
+        return (weights[..., None] * corners).flatten(0, 1).sum(0)
 
 
 @MODELS.register_module()
@@ -332,7 +329,7 @@ class KeypointConv(KeypointPredictor):
 
     def stages(self, table: FeatureTable, locations: Locations) -> tuple[list[Tensor], Tensor]:
         """One stage; see :meth:`KeypointPredictor.stages`."""
-        seen = at_least_float32(gather_3x3(table, locations)).transpose(1, 2)  # (N, C, 9)
+        seen = at_least_float32(gather_3x3(table, locations)).permute(1, 2, 0)  # (N, C, 9)
         with float32_products(seen):
             preds = F.linear(seen.flatten(1), self.conv.weight.flatten(1), self.conv.bias)
         preds = preds.unflatten(1, (-1, self.point_channels))

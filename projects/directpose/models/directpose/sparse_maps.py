@@ -60,16 +60,25 @@ class PyramidShape(NamedTuple):
         rows = local // widths
         return Locations(batch_inds, levels, torch.stack((local - rows * widths, rows), -1))
 
-    def flat_index(self, levels: Tensor, columns: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Index among the P cells, and whether there is such a cell.
+    def grid_index(
+        self, levels: Tensor, columns: Tensor, rows: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Indices among the P cells of small grids, each of m columns and n rows.
 
-        A cell outside its map gets the index of the nearest one inside. The arguments broadcast.
+        Args:
+            levels (...): of each grid.
+            columns (m, ...), rows (n, ...): of its cells, perhaps outside the map.
+
+        Returns:
+            inds (n, m, ...), of the nearest cell for one outside; which columns (m, ...) and
+            which rows (n, ...) the map has.
         """
         widths, heights = self.widths[levels], self.heights[levels]
-        inside = (columns >= 0) & (columns < widths) & (rows >= 0) & (rows < heights)
+        has_columns = (columns >= 0) & (columns < widths)
+        has_rows = (rows >= 0) & (rows < heights)
         columns = columns.minimum(widths - 1).clamp(min=0)
         rows = rows.minimum(heights - 1).clamp(min=0)
-        return self.starts[levels] + rows * widths + columns, inside
+        return (self.starts[levels] + rows * widths)[:, None] + columns, has_columns, has_rows
 
 
 def flatten_levels(maps: Sequence[Tensor]) -> Tensor:
@@ -95,12 +104,11 @@ class FeatureTable(NamedTuple):
 
 
 def gather_3x3(table: FeatureTable, locations: Locations) -> Tensor:
-    """What a 3x3 convolution with padding 1 sees at N locations: (N, 9, C), row by row."""
+    """What a 3x3 convolution with padding 1 sees at N locations: (9, N, C), row by row."""
     cells, shape = table
-    around = torch.arange(-1, 2, device=cells.device)
-    columns, rows = (locations.cells[:, i, None] + around for i in (0, 1))  # (N, 3)
-    columns = columns[:, None, :].expand(-1, 3, 3).flatten(1)
-    rows = rows[:, :, None].expand(-1, 3, 3).flatten(1)
-    inds, inside = shape.flat_index(locations.levels[:, None], columns, rows)  # (N, 9)
-    inds = locations.batch_inds[:, None] * cells.shape[1] + inds
-    return F.embedding(inds, cells.flatten(0, 1)) * inside[..., None]
+    around = torch.arange(-1, 2, device=cells.device)[:, None]
+    columns, rows = (x + around for x in locations.cells.unbind(-1))  # (3, N)
+    inds, has_columns, has_rows = shape.grid_index(locations.levels, columns, rows)
+    inds = locations.batch_inds * cells.shape[1] + inds  # (3, 3, N)
+    inside = has_rows[:, None] & has_columns
+    return (F.embedding(inds, cells.flatten(0, 1)) * inside[..., None]).flatten(0, 1)
