@@ -238,7 +238,8 @@ def test_ctrl_c_ends_a_training_with_a_line(synthetic_set, tmp_path):
     options += [f'train_dataloader.{option}' for option in workers] + [
         'train_cfg.val_interval=1000'
     ]
-    command = [sys.executable, '-W', 'ignore', 'tools/train.py', CONFIG, '--work-dir', tmp_path]
+    python = [sys.executable, '-X', 'faulthandler', '-W', 'ignore']
+    command = [*python, 'tools/train.py', CONFIG, '--work-dir', tmp_path]
     with subprocess.Popen(
         [*map(str, command), '--cfg-options', *options],
         cwd=ROOT,
@@ -254,11 +255,31 @@ def test_ctrl_c_ends_a_training_with_a_line(synthetic_set, tmp_path):
             time.sleep(0.3)
             os.killpg(training.pid, signal.SIGINT)
             said = training.communicate(timeout=60)[1]
+        except subprocess.TimeoutExpired:  # faulthandler tells what it is doing
+            os.kill(training.pid, signal.SIGABRT)
+            said = training.communicate(timeout=60)[1]
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(training.pid, signal.SIGKILL)
     assert training.returncode == 130, said
     assert said.splitlines()[-1] == 'interrupted' and 'Traceback' not in said
+
+
+@pytest.mark.usefixtures('interruptible')
+def test_ctrl_c_that_python_ignores_in_a_destructor(capsys):
+    class Interrupted:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    @exit_on_input_error
+    def main():
+        Interrupted()
+        for _ in range(100):
+            time.sleep(0.1)
+
+    with pytest.raises(SystemExit, match='130'):
+        main()
+    assert capsys.readouterr().err == 'interrupted\n'
 
 
 def test_ctrl_c_that_a_library_made_another_error_of(capsys):

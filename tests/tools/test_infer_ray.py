@@ -123,6 +123,14 @@ def test_no_room(cluster, arguments, tmp_path):
     assert 'no machine of the cluster has 1 CPU and 1 GPU; give fewer as --num-cpus' in done.stderr
 
 
+def test_a_name_that_parquet_cannot_hold(arguments, tmp_path):
+    """It is told of, and no part of the list of images is left."""
+    (tmp_path / 'images' / b'caf\xe9.jpg'.decode('utf-8', 'surrogateescape')).write_bytes(b'')
+    done = call('infer', *arguments, '--out', tmp_path / 'out', '--ray')
+    assert done.returncode == 1 and 'is not UTF-8; rename the image' in done.stderr
+    assert not list((tmp_path / 'out').iterdir())
+
+
 def test_no_cluster(arguments, tmp_path, monkeypatch):
     monkeypatch.setenv('RAY_ADDRESS', '127.0.0.1:1')
     monkeypatch.setattr(ray, 'init', mock.Mock(side_effect=ConnectionError('nobody there')))

@@ -6,6 +6,7 @@ all: so each image is in the output once, however often something is killed. Ray
 checkpoints would take a core and a GiB of each machine from the models.
 """
 
+import contextlib
 import itertools
 import logging
 import uuid
@@ -61,11 +62,14 @@ class PartPredictor:
             return dict(images=0, errors=[], problem=str(error))
 
 
-def write_list(images: Iterable[str], folder: str, part: int) -> str:
-    """Write paths to where all machines see them, those of a part together.
+@contextlib.contextmanager
+def written_list(images: Iterable[str], folder: str, part: int) -> Iterator[str]:
+    """Paths, written to where all machines see them, those of a part together.
 
-    Returns:
-        Name of the list, which :func:`use_list` makes that of the folder.
+    In the end the list is removed, unless :func:`use_list` has made it that of the folder.
+
+    Yields:
+        Name of the list.
 
     Raises:
         InputError: a path is not UTF-8.
@@ -74,13 +78,17 @@ def write_list(images: Iterable[str], folder: str, part: int) -> str:
     written = f'{folder}/{uuid.uuid4().hex}.{LIST}'
     filesystem, name = filesystem_of(written)
     images = iter(images)
-    with parquet.ParquetWriter(name, schema, filesystem=filesystem) as file:
-        while paths := list(itertools.islice(images, part)):
-            try:
-                file.write_table(pa.table([paths], schema), row_group_size=part)
-            except UnicodeEncodeError as error:
-                raise InputError(f'{error.object!r} is not UTF-8; rename the image') from error
-    return written
+    try:
+        with parquet.ParquetWriter(name, schema, filesystem=filesystem) as file:
+            while paths := list(itertools.islice(images, part)):
+                try:
+                    file.write_table(pa.table([paths], schema), row_group_size=part)
+                except UnicodeEncodeError as error:
+                    raise InputError(f'{error.object!r} is not UTF-8; rename the image') from error
+        yield written
+    finally:
+        if exists(written):
+            filesystem.delete_file(name)
 
 
 def use_list(written: str, folder: str) -> None:
@@ -89,15 +97,8 @@ def use_list(written: str, folder: str) -> None:
     filesystem.move(name, filesystem_of(f'{folder}/{LIST}')[1])
 
 
-def drop_list(written: str) -> None:
-    """Remove a list that was written, if it is not in use."""
-    if exists(written):
-        filesystem, name = filesystem_of(written)
-        filesystem.delete_file(name)
-
-
 def open_list(path: str) -> parquet.ParquetFile:
-    """What :func:`write_list` wrote: a row group for each part."""
+    """A list of :func:`written_list`: a row group for each part."""
     filesystem, name = filesystem_of(path)
     return parquet.ParquetFile(name, filesystem=filesystem)
 
@@ -122,7 +123,7 @@ def predict_on_ray(
 
     Args:
         predictor: arguments of :class:`Predictor` but for the device; all machines see its files.
-        folder: with a list by :func:`write_list`; all machines see it.
+        folder: with a list by :func:`use_list`; all machines see it.
         suffix: of the parts, ``jsonl`` or ``parquet``.
         concurrency: models; as many as there is room for now if None.
         num_cpus, num_gpus: that each model takes; one GPU if the cluster has some if None.

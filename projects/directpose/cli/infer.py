@@ -170,15 +170,12 @@ def finish_on_ray(args: argparse.Namespace, predictor: dict) -> tuple[str, Itera
     check = Predictor(**predictor, device='cpu')  # tells what is wrong with the weights
     # Other machines, and others' processes here, have other working directories.
     paths = (p if is_remote(p) else os.path.abspath(p) for p in list_images(args.images))
-    written = cluster.write_list(paths, args.out, args.part)
-    total = cluster.open_list(written).metadata.num_rows
-    try:
+    with cluster.written_list(paths, args.out, args.part) as written:
+        total = cluster.open_list(written).metadata.num_rows
         job = describe(args, check, cluster.paths_of(written))
         if not is_begun(job, args.out):
             cluster.use_list(written, args.out)
             begin(job, args.out)
-    finally:
-        cluster.drop_list(written)
 
     def finish() -> Iterator[Done]:
         bar = tqdm(desc='on Ray', total=total, unit='img')

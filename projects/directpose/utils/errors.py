@@ -1,7 +1,9 @@
 """User errors."""
 
+import _thread
 import functools
 import sys
+import threading
 from collections.abc import Callable
 
 INTERRUPTED = 130  # what a shell gives a command that Ctrl-C has ended
@@ -24,6 +26,7 @@ def exit_on_input_error(main: Callable) -> Callable:
 
     @functools.wraps(main)
     def wrapped(*args, **kwargs):
+        before, sys.unraisablehook = sys.unraisablehook, interrupt_again
         try:
             return main(*args, **kwargs)
         except InputError as error:
@@ -33,8 +36,22 @@ def exit_on_input_error(main: Callable) -> Callable:
                 raise
             print('interrupted', file=sys.stderr)
             sys.exit(INTERRUPTED)
+        finally:
+            sys.unraisablehook = before
 
     return wrapped
+
+
+def interrupt_again(ignored) -> None:
+    """Let a Ctrl-C that came within a destructor, where Python ignores it, come once more.
+
+    Args:
+        ignored: what ``sys.unraisablehook`` gets.
+    """
+    if issubclass(ignored.exc_type, KeyboardInterrupt):
+        threading.Timer(0.1, _thread.interrupt_main).start()
+    else:
+        sys.__unraisablehook__(ignored)
 
 
 def sentence_of(error: InputError) -> str:
