@@ -240,19 +240,18 @@ def test_the_recipe():
     assert raw.model.backbone.init_cfg.checkpoint == 'torchvision://resnet50'
 
 
-def test_the_model_to_compare_with():
+@pytest.mark.parametrize('name', ['yoloxpose_nano', 'rtmo_nano'])
+def test_the_models_to_compare_with(name):
     """mmpose's own, which mmpose's tools run."""
-    config = Config.fromfile(
-        ROOT / 'configs/comparison/yoloxpose_nano_1xb4-5e_synthetic-288x288.py'
-    )
+    config = Config.fromfile(ROOT / f'configs/comparison/{name}_1xb4-5e_synthetic-288x288.py')
     Compose(config.test_dataloader.dataset.pipeline)
     for pipeline in (config.train_dataloader.dataset.pipeline, config.train_pipeline_stage2):
         Compose(pipeline)
         assert not any('Flip' in step['type'] for step in pipeline)
     model = MODELS.build(config.model)
     assert parameters(model) < 3e6
-    labels = people((10, 5, 60, 60))
+    labels = people((10, 5, 60, 60), (40, 20, 90, 90))
     labels.keypoints_visible_weights = labels.keypoints_visible
-    labels.areas = torch.tensor([2000.0])
+    labels.areas = torch.tensor([2000.0, 2500.0])
     losses = model(torch.randn(1, 3, 96, 96), [sample_of(labels, img_shape=(96, 96))], mode='loss')
     assert all(torch.isfinite(value).all() for value in losses.values())

@@ -20,7 +20,7 @@ def test_two_images_are_learnt_by_heart(root, synthetic_set, tmp_path):
     model = MODELS.build(config.model)
     model.init_weights()
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
-    steps = 200
+    steps = 120
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
     for _ in range(steps):
         inputs = model.data_preprocessor(batch, training=True)
