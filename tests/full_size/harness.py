@@ -3,6 +3,7 @@
 Inputs are small. So are the widths, unless DIRECTPOSE_FULL_WIDTH is set (``make full-size``).
 """
 
+import functools
 import json
 import os
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from mmengine.config import Config
 CONFIGS = sorted(p for p in (ROOT / 'configs').glob('*/*.py') if '_base_' not in p.parts)
 # What is not taken through, and why.
 LEFT_OUT = {
+    'rtmo_nano_1xb4-5e_synthetic-288x288': "a model of mmpose's: its own tools run it",
     'yoloxpose_nano_1xb4-5e_synthetic-288x288': "a model of mmpose's: its own tools run it",
 }
 # Which configs tools/export_onnx.py refuses, by words of its sentence.
@@ -47,23 +49,34 @@ def all_configs() -> list[Path]:
     return [p for p in CONFIGS if p.stem not in LEFT_OUT]
 
 
+@functools.cache
 def params(folder: str) -> list:
     """The configs of a folder.
 
     Slow, and so for ``make full-size`` only, are those all of whose parts others have, and the
     small ones, which other tests train.
     """
-    seen: set[str] = set()
-    chosen = []
-    for path in (p for p in all_configs() if p.parent.name == folder):
-        cfg = Config.fromfile(path).to_dict()
-        loaders = [cfg[f'{split}_dataloader'] for split in ('train', 'test')]
-        runs = [cfg.get('tta_model'), dict(type=cfg['optim_wrapper'].get('type', 'OptimWrapper'))]
-        parts = set(parts_of([cfg['model'], loaders, runs]))
-        slow = [pytest.mark.slow] if parts <= seen or 'tiny' in path.stem else []
-        seen |= parts
-        chosen.append(pytest.param(path, id=path.stem, marks=slow))
-    return chosen
+    configs = {p: Config.fromfile(p) for p in all_configs() if p.parent.name == folder}
+    parts = {p: set(parts_of_config(cfg)) for p, cfg in configs.items() if 'tiny' not in p.stem}
+    quick: set[Path] = set()
+    while missing := set().union(*parts.values()).difference(*(parts[p] for p in quick)):
+        # The one with most of them, and of equal ones that with the fewest layers
+        quick.add(max(parts, key=lambda p: (len(parts[p] & missing), -layers_of(configs[p]))))
+    return [
+        pytest.param(p, id=p.stem, marks=[] if p in quick else [pytest.mark.slow]) for p in configs
+    ]
+
+
+def layers_of(cfg: Config) -> float:
+    """How deep a backbone is, among those of its kind."""
+    return cfg.model.backbone.get('depth') or cfg.model.backbone.deepen_factor
+
+
+def parts_of_config(cfg: Config) -> Iterator[str]:
+    """The types and optional parts of what a config trains and tests."""
+    loaders = [cfg[f'{split}_dataloader'] for split in ('train', 'test')]
+    runs = [cfg.get('tta_model'), dict(type=cfg['optim_wrapper'].get('type', 'OptimWrapper'))]
+    return parts_of([cfg.model, loaders, runs])
 
 
 def parts_of(cfg) -> Iterator[str]:
