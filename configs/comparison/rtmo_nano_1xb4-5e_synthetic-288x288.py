@@ -65,7 +65,8 @@ test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + 'annotations/val.json')
 test_evaluator = val_evaluator
 
-# schedule: mmpose's second half begins after 280 of 600 epochs, here after 2 of 5
+# schedule: mmpose's other losses begin after 280 of 600 epochs, here after 2 of 5; the rate, which
+# rises again there, falls once
 max_epochs = 5
 train_cfg = dict(max_epochs=max_epochs, val_interval=1, dynamic_intervals=None)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
@@ -80,7 +81,7 @@ param_scheduler = [
         type='CosineAnnealingLR',
         eta_min=5e-5,
         begin=1,
-        T_max=max_epochs,
+        T_max=max_epochs - 1,
         end=max_epochs,
         by_epoch=True,
         convert_to_iter_based=True),

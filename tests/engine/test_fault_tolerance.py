@@ -282,6 +282,27 @@ def test_ctrl_c_that_python_ignores_in_a_destructor(capsys):
     assert capsys.readouterr().err == 'interrupted\n'
 
 
+@pytest.mark.usefixtures('interruptible')
+def test_ctrl_c_does_not_come_after_the_end(monkeypatch):
+    class Ignored:
+        def __init__(self, error):
+            self.error = error
+
+        def __del__(self):
+            raise self.error
+
+    @exit_on_input_error
+    def main():
+        Ignored(ValueError())
+        Ignored(KeyboardInterrupt())
+
+    told = mock.Mock()
+    monkeypatch.setattr(sys, 'unraisablehook', told)
+    main()
+    assert sys.unraisablehook is told and told.call_count == 1
+    time.sleep(0.3)
+
+
 def test_ctrl_c_that_a_library_made_another_error_of(capsys):
     @exit_on_input_error
     def main(interrupted):

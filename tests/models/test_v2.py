@@ -265,6 +265,24 @@ def test_the_target_of_the_score_is_the_quality_of_the_pose(monkeypatch):
     torch.testing.assert_close(found.scores[0], probs.max())
 
 
+def test_images_of_a_batch_do_not_learn_each_others_people(monkeypatch):
+    head, seen = build_head(**v2_options()), []
+
+    def loss_cls(logits, targets, **_):
+        seen.append(targets)
+        return logits.sum()
+
+    monkeypatch.setattr(head.loss_cls, 'forward', loss_cls)
+    batch = [people((20, 30, 110, 200), (150, 60, 200, 140)), people((30, 20, 120, 190))]
+    feats = random_feats(2)
+    head.loss(feats, [sample_of(labels) for labels in batch])
+    for number, labels in enumerate(batch):
+        head.loss([feat[number : number + 1] for feat in feats], [sample_of(labels)])
+    together, *alone = seen
+    torch.testing.assert_close(together, torch.cat(alone))
+    assert (together > 0).flatten(1).any(1).all()
+
+
 @pytest.mark.parametrize('kind', [KPAlign, IteratedKPAlign])
 def test_finer_levels_are_read_where_nobody_is_predicted(kind):
     """The same as a layer with locations on these levels too, none of which is asked for."""

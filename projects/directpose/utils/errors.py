@@ -1,10 +1,11 @@
 """User errors."""
 
 import _thread
+import contextlib
 import functools
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 INTERRUPTED = 130  # what a shell gives a command that Ctrl-C has ended
 INCOMPLETE = 3  # everything is written, but some of the inputs could not be read
@@ -26,9 +27,9 @@ def exit_on_input_error(main: Callable) -> Callable:
 
     @functools.wraps(main)
     def wrapped(*args, **kwargs):
-        before, sys.unraisablehook = sys.unraisablehook, interrupt_again
         try:
-            return main(*args, **kwargs)
+            with interrupted_again():
+                return main(*args, **kwargs)
         except InputError as error:
             sys.exit(f'error: {sentence_of(error)}')
         except (Exception, KeyboardInterrupt) as error:
@@ -36,22 +37,30 @@ def exit_on_input_error(main: Callable) -> Callable:
                 raise
             print('interrupted', file=sys.stderr)
             sys.exit(INTERRUPTED)
-        finally:
-            sys.unraisablehook = before
 
     return wrapped
 
 
-def interrupt_again(ignored) -> None:
-    """Let a Ctrl-C that came within a destructor, where Python ignores it, come once more.
+@contextlib.contextmanager
+def interrupted_again() -> Iterator[None]:
+    """A Ctrl-C that comes within a destructor, where Python ignores it, comes once more."""
+    before = sys.unraisablehook
+    timers: list[threading.Timer] = []
 
-    Args:
-        ignored: what ``sys.unraisablehook`` gets.
-    """
-    if issubclass(ignored.exc_type, KeyboardInterrupt):
-        threading.Timer(0.1, _thread.interrupt_main).start()
-    else:
-        sys.__unraisablehook__(ignored)
+    def hook(ignored) -> None:
+        if ignored.exc_type is KeyboardInterrupt:
+            timers.append(threading.Timer(0.1, _thread.interrupt_main))
+            timers[-1].start()
+        else:
+            before(ignored)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+        for timer in timers:
+            timer.cancel()
 
 
 def sentence_of(error: InputError) -> str:

@@ -82,7 +82,7 @@ class CenterAssigner:
 
         Args:
             candidates (N, G): who may learn whom; see :func:`center_region`.
-            oks (N, G): similarity of what is predicted to each person.
+            oks (N, G): similarity of what is predicted to the person, for candidates.
             probs (N, G): predicted probability of the person's class.
             bboxes (G, 4): of the people.
         """

@@ -349,7 +349,7 @@ class DirectPoseHead(BaseDenseHead):
         keypoints = decode_keypoints(offsets, points, strides)
         if self.with_bbox:
             distances, shape = FeatureTable.of(outs['bbox_preds'])
-            cells = locations.cells.t()[:, None]  # (2, 1, N)
+            cells = locations.cells.t()[:, None]  # (2, 1, N): grids of one cell
             point_inds, *_ = shape.grid_index(locations.levels, *cells)
             distances = distances.float()[locations.batch_inds, point_inds[0, 0]]
             bboxes = decode_boxes(distances, points, strides)

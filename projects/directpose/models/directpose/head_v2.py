@@ -136,10 +136,10 @@ class DirectPoseV2Head(DirectPoseHead):
             logits (N, C): their classes.
 
         Returns:
-            index of the person (N,), -1 for nobody, and OKS (N, G), 0 where nothing may be learnt.
+            index of the person (N,), -1 for nobody, and OKS (N, G), 0 but for candidates.
         """
         poses = decode_keypoints(offsets, priors[:, :2], priors[:, 2])
-        # In a crowd one pair in a hundred may learn: a table of all would cost most of the loss.
+        # In a crowd one pair in a hundred may learn; the OKS of all would take most of the time.
         inds, person_inds = candidates.nonzero(as_tuple=True)
         person = people[person_inds]
         oks = offsets.new_zeros(candidates.shape)

@@ -70,8 +70,8 @@ class PyramidShape(NamedTuple):
             columns (m, ...), rows (n, ...): of its cells, perhaps outside the map.
 
         Returns:
-            inds (n, m, ...), of the nearest cell for one outside; which columns (m, ...) and
-            which rows (n, ...) the map has.
+            inds (n, m, ...), of the nearest cell for one outside; bool (m, ...) and (n, ...),
+            which columns and which rows the map has.
         """
         widths, heights = self.widths[levels], self.heights[levels]
         has_columns = (columns >= 0) & (columns < widths)
