@@ -27,7 +27,7 @@ from directpose.engine.checkpoint_hook import (
     repair_last_checkpoint,
 )
 from directpose.engine.loss_hook import FiniteLossHook
-from directpose.engine.runner import checkpoint_of
+from directpose.engine.runner import ConsoleRunner, checkpoint_of
 from directpose.engine.seed_hook import EpochSeedHook
 from directpose.utils.errors import InputError, exit_on_input_error
 from directpose.utils.io import write_image, write_json
@@ -36,7 +36,7 @@ from helpers.subprocess_utils import run_in_child
 from mmengine.dataset import DefaultSampler
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import load_checkpoint
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 # ---------------------------------------------------------------- a full disk
 
@@ -301,6 +301,25 @@ def test_ctrl_c_does_not_come_after_the_end(monkeypatch):
     main()
     assert sys.unraisablehook is told and told.call_count == 1
     time.sleep(0.3)
+
+
+class Interrupts(Dataset):
+    """Whether the process that loads it leaves Ctrl-C to others."""
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+
+
+@pytest.mark.usefixtures('interruptible')
+def test_ctrl_c_is_left_to_the_process_that_trains():
+    """Ended by it, a worker could leave a lock closed for which that process waits for ever."""
+    common = dict(dataset=Interrupts(), batch_size=1, num_workers=1)
+    loader = dict(common, sampler=dict(type='DefaultSampler', shuffle=False))
+    assert all(ConsoleRunner.build_dataloader(loader, seed=1))
+    assert not any(DataLoader(**common))
 
 
 def test_ctrl_c_that_a_library_made_another_error_of(capsys):

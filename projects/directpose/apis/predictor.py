@@ -1,5 +1,6 @@
 """People in many image files, as records: what ``directpose infer`` writes in all its forms."""
 
+import functools
 import hashlib
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ from mmengine.registry import DefaultScope
 from torch.utils.data import DataLoader, Dataset
 
 from ..utils.errors import InputError, StorageError
+from ..utils.interrupts import leave_interrupts
 from ..utils.storage import exists, read_bytes
 from .inference import load_model, read_image
 from .visualization import coco_annotations
@@ -75,6 +77,7 @@ class Predictor:
             self.batch,
             num_workers=self.workers,
             collate_fn=list,
+            worker_init_fn=functools.partial(leave_interrupts, None),
         )
         for batch in loader:
             yield from self._detect(batch)

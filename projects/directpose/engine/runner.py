@@ -1,15 +1,21 @@
 """mmengine's runner for our tools."""
 
+import functools
 import logging
 
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader
 
+from ..utils.interrupts import leave_interrupts
 from ..utils.quiet import shorten_console
 
 
 class ConsoleRunner(Runner):
-    """mmengine's runner with a short console: config, environment and hooks are in its log file."""
+    """mmengine's runner with a short console: config, environment and hooks are in its log file.
+
+    The workers of its loaders leave Ctrl-C to it.
+    """
 
     def build_logger(self, *args, **kwargs) -> MMLogger:
         """The parent's logger, and where its file is."""
@@ -19,6 +25,13 @@ class ConsoleRunner(Runner):
         if files:
             logger.info(f'config, environment and hooks are in {files[0]}')
         return logger
+
+    @staticmethod
+    def build_dataloader(*args, **kwargs) -> DataLoader:
+        """See the parent."""
+        loader = Runner.build_dataloader(*args, **kwargs)
+        loader.worker_init_fn = functools.partial(leave_interrupts, loader.worker_init_fn)
+        return loader
 
 
 # mmengine has no public way to ask a runner for these two.
