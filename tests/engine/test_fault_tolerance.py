@@ -32,11 +32,12 @@ from directpose.engine.seed_hook import EpochSeedHook
 from directpose.utils.errors import InputError, exit_on_input_error
 from directpose.utils.io import write_image, write_json
 from helpers.commands import CONFIG, ROOT, call, data_options, load_tool
+from helpers.interrupts import Interrupts
 from helpers.subprocess_utils import run_in_child
 from mmengine.dataset import DefaultSampler
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import load_checkpoint
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 # ---------------------------------------------------------------- a full disk
 
@@ -301,16 +302,6 @@ def test_ctrl_c_does_not_come_after_the_end(monkeypatch):
     main()
     assert sys.unraisablehook is told and told.call_count == 1
     time.sleep(0.3)
-
-
-class Interrupts(Dataset):
-    """Whether the process that loads it leaves Ctrl-C to others."""
-
-    def __len__(self):
-        return 2
-
-    def __getitem__(self, index):
-        return signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 
 
 @pytest.mark.usefixtures('interruptible')

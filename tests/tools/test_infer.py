@@ -8,11 +8,13 @@ from unittest import mock
 import cv2
 import numpy as np
 import pytest
+from directpose.apis import predictor
 from directpose.apis.inference import find_inputs
 from directpose.apis.parts import read_part
 from directpose.utils import storage
 from directpose.utils.errors import INCOMPLETE
 from helpers.commands import CONFIG, ROOT, call
+from helpers.interrupts import Interrupts
 
 
 def read(folder):
@@ -53,6 +55,14 @@ def test_shards_are_the_whole(infer, tmp_path):
     assert len(broken) == 2 and 'OpenCV can resize' in broken[0]['error'] + broken[1]['error']
     person = next(r for r in one.values() if r.get('people'))['people'][0]
     assert len(person['keypoints']) == 51 and len(person['bbox']) == 4
+
+
+def test_ctrl_c_is_left_to_the_process_that_detects(trained, monkeypatch):
+    """Ended by it, a worker could leave a lock closed for which that process waits for ever."""
+    detect = predictor.Predictor(CONFIG, f'{trained}/epoch_1.pth', 'cpu', workers=1)
+    monkeypatch.setattr(predictor, 'ImageFiles', lambda *_: Interrupts())
+    monkeypatch.setattr(detect, '_detect', iter)
+    assert list(detect(['image.jpg'])) == [True, True]
 
 
 def test_it_goes_on_where_it_was_interrupted(infer, tmp_path):
