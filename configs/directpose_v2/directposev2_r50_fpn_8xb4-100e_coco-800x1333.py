@@ -4,7 +4,7 @@ _base_ = ['../directpose/directpose_r50_fpn_8xb4-100e_coco-800x1333.py']
 model = dict(
     bbox_head=dict(
         type='mmdet.DirectPoseV2Head',
-        kpt_predictor=dict(type='mmdet.IteratedKPAlign', iterations=2),
+        kpt_predictor=dict(type='mmdet.IteratedKPAlign'),
         loss_oks=dict(type='mmdet.OKSLoss'),
         # the score of a keypoint: how probable it is that it was found
         loss_vis=dict(

@@ -4,5 +4,5 @@ _base_ = ['../directpose/directpose_tiny_1xb4-4e_synthetic-coco-256x320.py']
 model = dict(
     bbox_head=dict(
         type='mmdet.DirectPoseV2Head',
-        kpt_predictor=dict(type='mmdet.IteratedKPAlign', iterations=2),
+        kpt_predictor=dict(type='mmdet.IteratedKPAlign'),
         loss_oks=dict(type='mmdet.OKSLoss', loss_weight=2.0)))

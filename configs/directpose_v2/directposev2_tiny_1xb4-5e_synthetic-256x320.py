@@ -5,5 +5,5 @@ _base_ = ['../directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py']
 model = dict(
     bbox_head=dict(
         type='mmdet.DirectPoseV2Head',
-        kpt_predictor=dict(type='mmdet.IteratedKPAlign', iterations=2),
+        kpt_predictor=dict(type='mmdet.IteratedKPAlign'),
         loss_oks=dict(type='mmdet.OKSLoss', loss_weight=2.0)))

@@ -50,8 +50,7 @@ model = dict(
         finer_strides=[8],
         strides=[16, 32],
         regress_ranges=[(-1, 192), (192, 1e8)],
-        kpt_predictor=dict(
-            type='mmdet.IteratedKPAlign', iterations=2, group_channels=32),
+        kpt_predictor=dict(type='mmdet.IteratedKPAlign', group_channels=32),
         loss_kpt=dict(type='mmdet.SmoothL1Loss', beta=1 / 9, loss_weight=3.0),
         loss_oks=dict(type='mmdet.OKSLoss', loss_weight=2.0),
         loss_vis=dict(
