@@ -116,7 +116,7 @@ def test_what_is_not_labelled_is_drawn_but_stays_unlabelled(labels_file):
 def test_the_tool_draws_a_set(labels_file, tmp_path):
     args = ['--labels', str(labels_file), '--num-train', '4', '--num-val', '2', '--workers', '1']
     out = tmp_path / 'out'
-    commands.call('make_synthetic', str(out), *args, '--long-side', '160', '--workers', '1')
+    commands.call('make_synthetic', str(out), *args, '--long-side', '160')
     train, val = (json.loads((out / f'annotations/{s}.json').read_text()) for s in ('train', 'val'))
     assert (len(train['images']), len(val['images'])) == (4, 2)
     assert all(image['id'] >= 107 for image in val['images'])
