@@ -1,0 +1,5 @@
+_base_ = ['./directposev2_tiny_1xb4-2e_synthetic-256x320.py']
+
+# all parts but the OKS loss
+model = dict(
+    bbox_head=dict(loss_oks=None))
