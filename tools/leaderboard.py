@@ -39,7 +39,7 @@ ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 COLUMNS = {
     'model': lambda row: row.name,
     'kind': lambda row: row.kind,
-    'trained on': lambda row: row.data,
+    'trained on': lambda row: row.data if row.published or row.measured else 'not trained',
     'input': lambda row: row.size,
     'M params': lambda row: row.parameters_m,
     'GFLOPs': lambda row: row.gflops,

@@ -122,6 +122,14 @@ def test_the_table(results, benchmark, tmp_path):
         assert [row['ms here'] for row in csv.DictReader(file)] == ['300.0', '1800.0']
 
 
+def test_a_config_without_numbers_was_not_trained(tmp_path):
+    main = load_tool('leaderboard').main
+    names = f'^({PAPER}|directpose_r50_fpn_bf16_8xb4-100e_coco-800x1333)$'
+    main(['--only', names, '--out', str(tmp_path)])
+    with open(tmp_path / 'leaderboard.csv', newline='') as file:
+        assert [row['trained on'] for row in csv.DictReader(file)] == ['COCO', 'not trained']
+
+
 def test_published_numbers_of_fake100(shared):
     folder = shared / 'data/coco_eval_fixtures/fake100'
     rows = []
