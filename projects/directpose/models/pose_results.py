@@ -9,7 +9,7 @@ def to_host(*values: Tensor) -> tuple[Tensor, ...]:
     """The values (N, ...) in the memory of the host, by one copy, for which a GPU waits once."""
     if values[0].device.type == 'cpu':
         return values
-    rows = [value.reshape(len(value), -1) for value in values]
+    rows = [(value if value.ndim > 1 else value[:, None]).flatten(1) for value in values]
     table = torch.cat([part.double() for part in rows], 1).cpu()  # holds every integer and float32
     parts = table.split([part.shape[1] for part in rows], 1)
     return tuple(
