@@ -28,7 +28,7 @@ from directpose.engine.checkpoint_hook import (
 )
 from directpose.engine.loss_hook import FiniteLossHook
 from directpose.engine.runner import ConsoleRunner, checkpoint_of
-from directpose.engine.seed_hook import EpochSeedHook
+from directpose.engine.seed_hook import EpochSeedHook, SeededWorker
 from directpose.utils.errors import InputError, exit_on_input_error
 from directpose.utils.io import write_image, write_json
 from helpers.commands import CONFIG, ROOT, call, data_options, load_tool
@@ -309,7 +309,13 @@ def test_ctrl_c_is_left_to_the_process_that_trains():
     """Ended by it, a worker could leave a lock closed for which that process waits for ever."""
     common = dict(dataset=Interrupts(), batch_size=1, num_workers=1)
     loader = dict(common, sampler=dict(type='DefaultSampler', shuffle=False))
-    assert all(ConsoleRunner.build_dataloader(loader, seed=1))
+    left = ConsoleRunner.build_dataloader(loader, seed=1)
+    assert all(left)
+    for epoch in range(2):
+        runner = SimpleNamespace(seed=1, epoch=epoch, train_dataloader=left)
+        EpochSeedHook().before_train_epoch(runner)
+        assert all(left)
+    assert not isinstance(left.worker_init_fn.init, SeededWorker)  # one, whatever the epoch
     assert not any(DataLoader(**common))
 
 

@@ -2,6 +2,8 @@
 
 import functools
 import random
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,6 +13,24 @@ from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
 LARGE_PRIME = 15485863
+
+
+@dataclass
+class SeededWorker:
+    """A ``worker_init_fn`` that does what another one does, and then sets the seeds.
+
+    Attributes:
+        init: the other one.
+        seeding: sets the seeds.
+    """
+
+    init: Callable[[int], None] | None
+    seeding: Callable[[int], None]
+
+    def __call__(self, worker_id: int) -> None:
+        if self.init is not None:
+            self.init(worker_id)
+        self.seeding(worker_id)
 
 
 @HOOKS.register_module()
@@ -32,8 +52,12 @@ class EpochSeedHook(Hook):
         sampler = loader.batch_sampler.sampler
         if hasattr(sampler, 'seed'):
             sampler.seed = runner.seed  # it was made before the checkpoint told the seed
-        loader.worker_init_fn = functools.partial(
+        seeding = functools.partial(
             worker_init_fn, num_workers=loader.num_workers, rank=rank, seed=seed
         )
+        init = loader.worker_init_fn
+        if isinstance(init, SeededWorker):
+            init = init.init
+        loader.worker_init_fn = SeededWorker(init, seeding)
         # Workers that persist would go on with the numbers of the epoch before.
         loader._iterator = None
