@@ -171,6 +171,17 @@ def test_areas_that_oks_needs(case):
         check_config(config, ('val',))
 
 
+@pytest.mark.parametrize('case', ['ap10k'], indirect=True)
+def test_an_area_of_0_is_none(case, tmp_path):
+    _, config, coco = case
+    coco['annotations'][0]['area'] = 0
+    path = tmp_path / 'annotations.json'
+    path.write_text(json.dumps(coco))
+    config.val_dataloader.dataset.ann_file = config.val_evaluator.ann_file = str(path)
+    with pytest.raises(InputError, match=r'has no area, or 0, as 1 of'):
+        check_config(config, ('val',))
+
+
 # ------------------------------------------------- the walk through docs/custom_skeleton.md
 
 DOC = (ROOT / 'docs/custom_skeleton.md').read_text()

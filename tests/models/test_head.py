@@ -207,6 +207,13 @@ def test_bad_strides_are_named():
         build_head(strides=(4, 16, 32, 64, 128))
 
 
+def test_one_keypoint_needs_boxes():
+    options = dict(num_keypoints=1, groups=[[0]])
+    with pytest.raises(InputError, match='one keypoint has no extent'):
+        build_head(**options)
+    build_head(**options, loss_bbox=GIOU)
+
+
 def test_a_whole_detector_learns_from_an_empty_batch(root):
     config = Config.fromfile(
         root / 'configs/directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py'
@@ -290,3 +297,5 @@ def test_areas_that_are_missing_are_those_of_boxes():
     assert person_areas(labels).tolist() == pytest.approx([2650])
     labels.areas = torch.tensor([1234], dtype=torch.int64)
     assert person_areas(labels).tolist() == [1234.0]
+    labels.areas = torch.tensor([0.0])
+    assert person_areas(labels).tolist() == pytest.approx([2650])

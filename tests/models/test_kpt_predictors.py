@@ -197,6 +197,11 @@ def test_bad_source_levels_are_named(source_levels):
         KPAlign(COCO_GROUPS, 17, source_levels=source_levels)
 
 
+def test_bad_group_channels_are_named():
+    with pytest.raises(ValueError, match='group_channels=6: give a multiple of 4'):
+        KPAlign(COCO_GROUPS, 17, group_channels=6)
+
+
 def test_keypoint_conv_is_a_convolution():
     layer, feats = KeypointConv(24, 6, with_visibility=True), feature_maps()
     offsets, vis_logits = layer(layer.dense(feats), everywhere())

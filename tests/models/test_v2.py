@@ -9,7 +9,15 @@ from directpose.models.directpose.sparse_maps import Locations, PyramidShape
 from directpose.models.directpose.targets import people_of, targets_at
 from directpose.utils.errors import InputError
 from directpose.utils.similarity import object_keypoint_similarities
-from helpers.builders import GIOU, build_head, people, random_feats, sample_of, v2_options
+from helpers.builders import (
+    GIOU,
+    VISIBILITY,
+    build_head,
+    people,
+    random_feats,
+    sample_of,
+    v2_options,
+)
 from mmengine.structures import InstanceData
 
 GROUPS = ((0, 2), (1,), (4, 3, 5))
@@ -212,9 +220,23 @@ def test_loss_is_finite_and_reaches_every_parameter(batch, assigner):
     assert [name for name, param in head.named_parameters() if param.grad is None] == []
 
 
-def test_boxes_are_refused():
-    with pytest.raises(InputError, match='leave loss_bbox out'):
-        build_head(**v2_options(loss_bbox=GIOU))
+@pytest.mark.parametrize(
+    ('option', 'message'),
+    [
+        (dict(loss_bbox=GIOU), 'no loss_bbox; leave it out'),
+        (dict(loss_centerness=VISIBILITY), 'no loss_centerness; leave it out'),
+        (dict(centerness_on_kpt=True), 'no centerness_on_kpt; leave it out'),
+        (dict(center_radius=1.5), 'or give center_radius to its assigner'),
+        (dict(sigmas=[0.05] * 5), '5 sigmas for 17 keypoints'),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(option, message):
+    with pytest.raises(InputError, match=message):
+        build_head(**v2_options() | option)
+
+
+def test_options_of_the_paper_may_be_none():
+    build_head(**v2_options(loss_bbox=None, loss_centerness=None))
 
 
 def test_another_skeleton():

@@ -224,10 +224,14 @@ def check_oks(evaluator: dict, dataset: BaseCocoStyleDataset, split: str) -> Non
         )
     if evaluator.get('use_area', True):
         annotations = read_json(dataset.ann_file).get('annotations', [])
-        without = [a for a in annotations if 'area' not in a]
+        without = [
+            a
+            for a in annotations
+            if 'area' not in a or (not a['area'] and any(a.get('keypoints', [])[2::3]))
+        ]
         if without:
             raise InputError(
-                f'{dataset.ann_file}: annotation {without[0].get("id")} has no area, as '
+                f'{dataset.ann_file}: annotation {without[0].get("id")} has no area, or 0, as '
                 f'{len(without)} of {len(annotations)}; set {split}_evaluator.use_area=False'
             )
 

@@ -66,8 +66,8 @@ class DirectPoseHead(BaseDenseHead):
         test_cfg: ``score_thr``, ``nms_pre`` (for each level), ``iou_thr``, ``max_per_img``.
 
     Raises:
-        InputError: the numbers of strides and of regress ranges differ, or the strides do not
-            double.
+        InputError: the numbers of strides and of regress ranges differ, the strides do not double,
+            there are more or fewer sigmas than keypoints, or one keypoint and no box branch.
     """
 
     def __init__(
@@ -111,6 +111,13 @@ class DirectPoseHead(BaseDenseHead):
             raise InputError(
                 f'{len(strides)} strides but {len(regress_ranges)} regress_ranges: '
                 'DirectPoseHead needs one of each for every level'
+            )
+        if sigmas is not None and len(sigmas) != num_keypoints:
+            raise InputError(f'{len(sigmas)} sigmas for {num_keypoints} keypoints; give one of each')
+        if num_keypoints == 1 and loss_bbox is None:
+            raise InputError(
+                'a pose of one keypoint has no extent, by which people are told apart; give '
+                'DirectPoseHead a box branch (loss_bbox), and leave PseudoBoxes out of the pipeline'
             )
         self.feature_strides = [*finer_strides, *strides]
         if any(2 * fine != coarse for fine, coarse in pairwise(self.feature_strides)):

@@ -37,8 +37,10 @@ class DirectPoseV2Head(DirectPoseHead):
         kwargs: of :class:`DirectPoseHead`, without ``center_radius``, centerness and boxes.
 
     Raises:
-        InputError: there is a box branch.
+        InputError: there is one of these, or what :class:`DirectPoseHead` refuses.
     """
+
+    left_out = ('loss_bbox', 'loss_centerness', 'centerness_on_kpt', 'center_radius')
 
     def __init__(
         self,
@@ -50,8 +52,12 @@ class DirectPoseV2Head(DirectPoseHead):
         loss_oks: dict | None = None,
         **kwargs,
     ) -> None:
-        if kwargs.get('loss_bbox') is not None:
-            raise InputError('DirectPoseV2Head has no box branch; leave loss_bbox out')
+        for name in self.left_out:
+            if kwargs.pop(name, None):
+                raise InputError(
+                    f'DirectPoseV2Head has no {name}; leave it out'
+                    + ', or give center_radius to its assigner' * (name == 'center_radius')
+                )
         super().__init__(sigmas=sigmas, loss_cls=loss_cls, loss_centerness=None, **kwargs)
         self.assigner = TASK_UTILS.build(assigner)
         self.quality_power = quality_power

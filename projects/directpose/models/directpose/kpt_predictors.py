@@ -113,7 +113,8 @@ class KPAlign(KeypointPredictor):
         with_visibility: predict a visibility logit for each keypoint too.
 
     Raises:
-        InputError: the groups miss, repeat or exceed keypoints, or a source is unknown.
+        InputError: the groups miss, repeat or exceed keypoints, a source is unknown, or the
+            channels of a group are no multiple of 4.
     """
 
     separate_features = True
@@ -129,6 +130,8 @@ class KPAlign(KeypointPredictor):
     ) -> None:
         super().__init__()
         check_groups(groups, num_keypoints)
+        if group_channels % 4:
+            raise InputError(f'group_channels={group_channels}: give a multiple of 4')
         self.num_groups = len(groups)
         self.group_channels = group_channels
         self.point_channels = 3 if with_visibility else 2

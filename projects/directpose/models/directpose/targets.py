@@ -101,9 +101,11 @@ def targets_at(people: InstanceData, priors: Tensor) -> InstanceData:
 
 def person_areas(labels: InstanceData) -> Tensor:
     """Areas (G,) of the people in square pixels; a share of their boxes where they are unknown."""
-    if 'areas' in labels:
-        return labels.areas.float()
-    return areas_in_boxes(labels.bboxes.float())
+    in_boxes = areas_in_boxes(labels.bboxes.float())
+    if 'areas' not in labels:
+        return in_boxes
+    areas = labels.areas.float()
+    return torch.where(areas > 0, areas, in_boxes)
 
 
 @TASK_UTILS.register_module()
