@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from directpose.cli.to_coco import main
+from directpose.datasets.categories import other_side
 from directpose.datasets.metainfo import parse_metainfo
 from directpose.utils.config import read_config
 from directpose.validation.coco_json import check_annotations
@@ -228,6 +229,45 @@ def test_broken_labels_are_listed_and_left_out_only_if_told(kind, images, tmp_pa
         main([*arguments, '--skip-broken'])
     assert stop.value.code == 3 and out.exists()
     assert '1 labels were left out' in capsys.readouterr().err
+
+
+def test_boxes_of_cvat_beside_its_skeletons(images, tmp_path, capsys):
+    source = write_cvat(tmp_path, images)
+    text, out = source.read_text(), tmp_path / 'labels.json'
+    arguments = ['cvat', str(source), '--out', str(out)]
+    source.write_text(text.replace(' group_id="4"', ''))
+    main(arguments)
+    assert len(json.loads(out.read_text())['annotations']) == 2  # nobody knows that they are one
+    box = '<box label="rod" xtl="1" ytl="1" xbr="9" ybr="9" group_id="4"/>'
+    source.write_text(text.replace('<skeleton', f'{box}<skeleton', 1))
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert 'image 0 (a.jpg), box: there are two in group 4' in capsys.readouterr().err
+    with pytest.raises(SystemExit, match='3'):
+        main([*arguments, '--skip-broken'])
+    (annotation,) = json.loads(out.read_text())['annotations']
+    assert annotation['bbox'] == [10, 20, 70, 40]
+
+
+def test_a_region_of_label_studio_without_a_label(images, tmp_path, capsys):
+    region = dict(id='z', type='keypointlabels', value=dict(x=1, y=1))
+    source = write_label_studio(tmp_path, images, region)
+    with pytest.raises(SystemExit, match='1 labels cannot be used'):
+        main(['label-studio', str(source), '--out', str(tmp_path / 'labels.json')])
+    assert 'task 7: a keypoint has no label' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('name', 'other'),
+    [
+        *[('left_eye', 'right_eye'), ('eye.L', 'eye.R'), ('LEFT EYE', 'RIGHT EYE')],
+        *[('leftEye', 'rightEye'), ('LShoulder', 'RShoulder'), ('eyeLeft', 'eyeRight')],
+    ],
+)
+def test_sides_are_known_by_names(name, other):
+    names = ['lip', name, 'rest', other]
+    assert other_side(name, names) == other and other_side(other, names) == name
+    assert other_side('lip', names) == other_side('rest', names) == ''
 
 
 def test_a_person_without_a_box_gets_one(images, tmp_path):

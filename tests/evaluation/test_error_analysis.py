@@ -245,3 +245,7 @@ def test_skeletons_of_files():
     assert skeleton_of(coco, 'a.json')['flip_indices'] == [1, 0, 2, 4, 3, 6, 5]
     with pytest.raises(InputError, match='no category names'):
         skeleton_of(dict(categories=[], annotations=[]), 'a.json')
+    for limb in ([0, 1], [7, 8], [1, 2, 3]):
+        coco['categories'][0]['skeleton'] = [[1, 2], limb]
+        with pytest.raises(InputError, match=r'a\.json: .* give pairs of numbers from 1 to 7'):
+            skeleton_of(coco, 'a.json')

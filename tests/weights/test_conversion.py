@@ -184,6 +184,21 @@ def test_fcos_gives_the_same_scores(root, fcos, tmp_path):
         torch.testing.assert_close(outs['centernesses'][level], centernesses[level])
 
 
+def test_fcos_for_a_head_without_centerness(root, fcos, tmp_path):
+    model, text = fcos
+    save(tmp_path / 'fcos.pth', model, text.replace("style='caffe'", "style='pytorch'"))
+    folder = root / 'configs/directpose_v2'
+    config = folder / 'directposev2_r50_fpn_8xb4-100e_coco-800x1333.py'
+    arguments = ('fcos', tmp_path / 'fcos.pth', tmp_path / 'dst.pth', '--config')
+    result = call('convert', *arguments, config)
+    assert result.returncode == 0, result.stderr
+    taken = torch.load(tmp_path / 'dst.pth', weights_only=True)['state_dict']
+    assert 'bbox_head.cls_tower.3.gn.weight' in taken and 'bbox_head.conv_cls.weight' in taken
+    assert not [name for name in taken if 'centerness' in name]
+    result = call('convert', *arguments, folder / 'directposev2-s_8xb32-300e_coco-640x640.py')
+    assert result.returncode == 1 and "of style 'pytorch'" in result.stderr
+
+
 def test_fcos_parts_that_are_of_no_use(root, fcos, tmp_path):
     model, text = fcos
     save(tmp_path / 'fcos.pth', model, text.replace('num_classes=80', 'centerness_on_reg=True'))

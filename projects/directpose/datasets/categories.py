@@ -18,7 +18,8 @@ def skeleton_of(coco: dict, path: str) -> dict:
         path: of the file, for messages.
 
     Raises:
-        InputError: no category names its keypoints, and there are not COCO's 17 of them.
+        InputError: no category names its keypoints, and there are not COCO's 17 of them; or its
+            limbs are not pairs of them.
     """
     known = parse_metainfo(COCO)
     category: dict = next((c for c in coco['categories'] if c.get('keypoints')), {})
@@ -30,13 +31,20 @@ def skeleton_of(coco: dict, path: str) -> dict:
         )
     if names == list(known['keypoint_name2id']):
         return known
+    for limb in category.get('skeleton') or []:
+        if len(limb) != 2 or not all(1 <= end <= len(names) for end in limb):
+            raise InputError(
+                f'{path}: the skeleton of its category has a limb {limb}; give pairs of numbers '
+                f'from 1 to {len(names)}, or --metainfo'
+            )
     return parse_metainfo(metainfo_of(category, names))
 
 
 def metainfo_of(category: dict, names: list[str]) -> dict:
     """mmpose's metainfo of a category of a COCO keypoint JSON, all of whose sigmas are 0.05.
 
-    Keypoints are swapped with that whose name has the other side: ``left_eye``, ``eye.L``.
+    Keypoints are swapped with that whose name has the other side: ``left_eye``, ``eye.L``,
+    ``LEye``.
 
     Args:
         category: with ``skeleton``, pairs of keypoints from 1 on, or without limbs.
@@ -62,7 +70,7 @@ def metainfo_of(category: dict, names: list[str]) -> dict:
 
 def other_side(name: str, names: list[str]) -> str:
     """The keypoint of the other side, by its name; empty where there is none."""
-    words = re.split(r'([^A-Za-z]+)', name)
+    words = re.findall(r'[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^A-Za-z]+', name)
     for number, word in enumerate(words):
         other = SIDES.get(word.lower())
         if other:

@@ -126,7 +126,7 @@ def limb_groups(num_keypoints: int, limbs: Sequence[tuple[int, int]]) -> list[tu
         Keypoint indices of each group, ordered by the first.
     """
     near: dict[int, set[int]] = {k: set() for k in range(num_keypoints)}
-    for a, b in limbs:
+    for a, b in ((a, b) for a, b in limbs if a != b):
         near[a].add(b)
         near[b].add(a)
 

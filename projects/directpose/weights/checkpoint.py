@@ -168,13 +168,18 @@ def weight_problems(
 def check_shapes(path: str, model: torch.nn.Module) -> None:
     """Check that the weights that a training starts with are of the model's shapes.
 
-    Any of them may be missing or unknown.
+    Any of them may be missing or unknown, but not all.
 
     Raises:
-        InputError: the file cannot be read, or weights are of another shape.
+        InputError: the file cannot be read, weights are of another shape, or none is of the model.
     """
     wanted = model.state_dict()
     found = {name: w for name, w in read_checkpoint(path)[0].items() if name in wanted}
+    if not found:
+        raise InputError(
+            f'load_from={path} has no weight of this model; bring the weights of another program '
+            'to its names by directpose convert'
+        )
     problems = weight_problems(found, {name: wanted[name] for name in found})
     if problems:
         raise InputError(

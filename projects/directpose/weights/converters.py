@@ -58,20 +58,24 @@ def convert_fcos(src: str, config: Config) -> dict[str, Tensor]:
     weights, content = read_checkpoint(src)
     meta = content.get('meta', {})
     text = str(meta.get('cfg', '')) + str(meta.get('config', ''))  # mmdet 3 and 2
-    theirs, ours = re.search(r"style='(\w+)'", text), config.model.backbone.style
+    theirs, ours = re.search(r"style='(\w+)'", text), config.model.backbone.get('style')
     if theirs and theirs[1] != ours:
         raise InputError(
             f'the backbone of {src} is of style {theirs[1]!r}, that of {config.filename} of style '
             f'{ours!r}; give a config of the same style with --config'
         )
-    head = config.model.bbox_head
-    on_cls = 'centerness_on_reg=True' not in text and not head.get('centerness_on_kpt')
+    head, model = config.model.bbox_head, model_weights(config)
+    on_cls = (
+        'centerness_on_reg=True' not in text
+        and 'bbox_head.conv_centerness.weight' in model
+        and not head.get('centerness_on_kpt')
+    )
     in_strides = 'norm_on_bbox=True' in text
     converted = from_fcos(weights, with_centerness=on_cls, with_distances=in_strides)
     absent = [r'\.conv_centerness\.'] * (not on_cls) + [r'\.conv_bbox\.'] * (not in_strides)
     wanted = {
         name: weight
-        for name, weight in model_weights(config).items()
+        for name, weight in model.items()
         if re.match(FCOS_PARTS, name) and not re.search('|'.join(absent) or '$^', name)
     }
     if not head.get('loss_bbox'):

@@ -74,7 +74,16 @@ def read_image(image: Element, folder: str, problems: list[Problem]) -> Picture:
     name = image.get('name', '')
     stated = (float(image.get('width', 0)), float(image.get('height', 0)))
     size = size_of(osp.join(folder, name), stated if all(stated) else None)
-    boxes = {box.get('group_id'): box for box in image.findall('box') if box.get('group_id')}
+    boxes: dict[str, Element] = {}  # by group
+    alone = []
+    for box in image.findall('box'):
+        group = box.get('group_id')
+        if not group:
+            alone.append(box)
+        elif group in boxes:
+            problems.append(Problem(f'{place(image)}, box', f'there are two in group {group}'))
+        else:
+            boxes[group] = box
     people, used = [], set()
     for element in image:
         if element.tag not in ('skeleton', 'points'):
@@ -82,13 +91,13 @@ def read_image(image: Element, folder: str, problems: list[Problem]) -> Picture:
         group = element.get('group_id')
         try:
             points = read_points(element, size)
-            box = read_box(boxes[group]) if group in boxes else None
+            bbox = read_box(boxes[group]) if group in boxes else None
             used.add(group)
-            if points or box:
-                people.append(Person(element.get('label', 'person'), points, box))
+            if points or bbox:
+                people.append(Person(element.get('label', 'person'), points, bbox))
         except ValueError as error:
             problems.append(Problem(f'{place(image)}, {element.tag}', str(error)))
-    alone = [box for box in image.findall('box') if box.get('group_id') not in used]
+    alone += [box for group, box in boxes.items() if group not in used]
     people += [Person(box.get('label', 'person'), {}, read_box(box)) for box in alone]
     return Picture(name, size, people)
 

@@ -64,10 +64,12 @@ def read_task(task: dict, folder: str) -> tuple[Picture, list[str]]:
         None,
     )
     size = size_of(file, stated)
-    boxes, points, parents = {}, [], {}
+    boxes, points, parents, problems = {}, [], {}, []
     for result in results:
         kind, value = result.get('type'), result.get('value', {})
-        if kind == 'rectanglelabels':
+        if kind in ('rectanglelabels', 'keypointlabels') and not value.get(kind):
+            problems.append(f'a {kind.removesuffix("labels")} has no label')
+        elif kind == 'rectanglelabels':
             boxes[result['id']] = value['rectanglelabels'][0], read_box(value, size)
         elif kind == 'keypointlabels':
             points.append(result)
@@ -76,7 +78,6 @@ def read_task(task: dict, folder: str) -> tuple[Picture, list[str]]:
             parents[result['from_id']] = result['to_id']
     only = next(iter(boxes)) if len(boxes) == 1 else None
     groups: dict = defaultdict(dict)
-    problems = []
     for result in points:
         name, value = result['value']['keypointlabels'][0], result['value']
         parent = parents[result['id']] or only

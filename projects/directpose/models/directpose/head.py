@@ -113,7 +113,7 @@ class DirectPoseHead(BaseDenseHead):
                 'DirectPoseHead needs one of each for every level'
             )
         if sigmas is not None and len(sigmas) != num_keypoints:
-            raise InputError(f'{len(sigmas)} sigmas for {num_keypoints} keypoints; give one of each')
+            raise InputError(f'{len(sigmas)} sigmas for {num_keypoints} keypoints: give as many')
         if num_keypoints == 1 and loss_bbox is None:
             raise InputError(
                 'a pose of one keypoint has no extent, by which people are told apart; give '
