@@ -9,7 +9,7 @@ from mmpose.registry import MODELS
 
 CONFIGS = [
     'directpose/directpose_r50_fpn_8xb4-100e_coco-800x1333',
-    'directpose/directpose_tiny_1xb4-5e_synthetic-256x320',
+    'directpose_v2/directposev2_tiny_1xb4-5e_synthetic-256x320',
     'keypoint_rcnn/keypoint-rcnn_r50_fpn_8xb2-1x_coco-800x1333',
 ]
 
@@ -32,6 +32,10 @@ def test_few_groups_with_the_options_of_many(root, name):
     for group in merged:
         expected = (group['lr'], group['weight_decay'])
         assert {options[parameter] for parameter in group['params']} == {expected}
+    decays = {parameter: decay for parameter, (_, decay) in options.items()}
+    if 'bias_decay_mult' in config.optim_wrapper.get('paramwise_cfg', {}):
+        biases = [p for name, p in model.named_parameters() if name.endswith('bias')]
+        assert {decays[bias] for bias in biases} == {0.0}
 
 
 def test_the_order_of_the_groups_stays():

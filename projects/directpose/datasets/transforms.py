@@ -240,14 +240,11 @@ class PseudoBoxes(BaseTransform):
     DirectPose needs no box labels (section 3.1). It stands before the flip and the crop: a person
     whom the window cuts keeps what is left of the whole box, whose centre and size decide which
     locations learn from that person. Leave this transform out to train with annotated boxes.
-
-    Args:
-        margins: how far a box is widened at the left and top, and at the right and bottom, in
-            pixels of the original image, within the image. The defaults are GluonCV's.
     """
 
-    def __init__(self, margins: tuple[float, float] = (1.0, 2.0)) -> None:
-        self.margins = margins
+    # How far a box is widened at the left and top, and at the right and bottom, in pixels of the
+    # original image, within the image: GluonCV's.
+    margins = (1.0, 2.0)
 
     def transform(self, results: dict) -> dict:
         """Set ``bbox`` (G, 4) xyxy; all zero for a person without a labelled keypoint."""

@@ -100,15 +100,14 @@ class OKSAssigner(CenterAssigner):
 
     Args:
         center_radius: see :func:`assign_points`.
-        oks_weight: of the pose against the class.
     """
 
+    oks_weight = 3.0  # of the pose against the class
     best = 10
     least = 1e-6  # probability and OKS of which there is a logarithm
 
-    def __init__(self, center_radius: float = 2.5, oks_weight: float = 3.0) -> None:
+    def __init__(self, center_radius: float = 2.5) -> None:
         super().__init__(center_radius)
-        self.oks_weight = oks_weight
 
     def __call__(self, candidates: Tensor, oks: Tensor, probs: Tensor, bboxes: Tensor) -> Tensor:
         """See :meth:`CenterAssigner.__call__`."""

@@ -3,13 +3,10 @@
 Legend of dimensions: as of ``kpt_predictors``.
 """
 
-from collections.abc import Sequence
-
 import torch
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
-from ...utils.errors import InputError
 from ..precision import float32_products
 from .kpt_predictors import KPAlign
 from .sparse_maps import FeatureTable, Locations
@@ -27,26 +24,14 @@ class IteratedKPAlign(KPAlign):
     Args:
         args, kwargs: of :class:`KPAlign`.
         iterations: stages after the first.
-        stage_weights: how much the loss of each stage counts, by default 0.5 for all but the last.
     """
 
-    def __init__(
-        self,
-        *args,
-        iterations: int = 1,
-        stage_weights: Sequence[float] | None = None,
-        **kwargs,
-    ) -> None:
+    def __init__(self, *args, iterations: int = 1, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.stage_weights = stage_weights or [0.5] * iterations + [1.0]
-        if len(self.stage_weights) != iterations + 1:
-            raise InputError(
-                f'{iterations} iterations but {len(self.stage_weights)} stage_weights: '
-                'IteratedKPAlign needs one of each for every iteration, and one before'
-            )
+        self.stage_weights = [0.5] * iterations + [1.0]  # how much the loss of each counts
         count = len(self.get_buffer('keypoint_group'))
         self.iterations = nn.ModuleList(
-            KeypointwiseLayers(count, self.group_channels, self.point_channels)
+            keypointwise_layers(count, self.group_channels, self.point_channels)
             for _ in range(iterations)
         )
 
@@ -70,30 +55,29 @@ class IteratedKPAlign(KPAlign):
         return stages, vis_logits
 
 
-class KeypointwiseLayers(nn.Module):
-    """Two layers with a ReLU between for each keypoint, in float32; the last starts at zero.
+def keypointwise_layers(num_keypoints: int, channels: int, outputs: int) -> nn.Sequential:
+    """Two layers for each keypoint, (N, K, channels) -> (N, K, outputs); at first zero."""
+    hidden = KeypointwiseLinear(num_keypoints, channels, channels)
+    nn.init.kaiming_normal_(hidden.weight, nonlinearity='relu')
+    return nn.Sequential(hidden, nn.ReLU(), KeypointwiseLinear(num_keypoints, channels, outputs))
+
+
+class KeypointwiseLinear(nn.Module):
+    """A linear layer of its own for each keypoint, which starts at zero.
 
     Args:
         num_keypoints: K.
-        channels: C.
-        outputs: c, of each keypoint.
+        in_channels: C.
+        out_channels: D.
     """
 
-    def __init__(self, num_keypoints: int, channels: int, outputs: int) -> None:
+    def __init__(self, num_keypoints: int, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.num_keypoints = num_keypoints
-        hidden = torch.randn(num_keypoints * channels, channels) * (2 / channels) ** 0.5
-        self.hidden_weight = nn.Parameter(hidden)
-        self.hidden_bias = nn.Parameter(torch.zeros(num_keypoints * channels))
-        self.weight = nn.Parameter(torch.zeros(num_keypoints * outputs, channels))
-        self.bias = nn.Parameter(torch.zeros(num_keypoints * outputs))
+        self.weight = nn.Parameter(torch.zeros(num_keypoints * out_channels, in_channels))
+        self.bias = nn.Parameter(torch.zeros(num_keypoints * out_channels))
 
     def forward(self, feats: Tensor) -> Tensor:
-        """Features (N, K, C) -> outputs (N, K, c)."""
-        hidden = self._layer(feats, self.hidden_weight, self.hidden_bias).relu()
-        return self._layer(hidden, self.weight, self.bias)
-
-    def _layer(self, feats: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """A layer with outputs of its own for each keypoint: (N, K, C) -> (N, K, D)."""
-        weight, bias = (x.unflatten(0, (self.num_keypoints, -1)) for x in (weight, bias))
+        """Features (N, K, C) -> (N, K, D)."""
+        weight, bias = (x.unflatten(0, (self.num_keypoints, -1)) for x in (self.weight, self.bias))
         return torch.einsum('nkc,kdc->nkd', feats, weight) + bias
