@@ -7,6 +7,7 @@ import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -14,8 +15,10 @@ import pytest
 from directpose.apis.inference import detect, load_model
 from directpose.apis.video import VideoWriter, frames, open_video
 from directpose.cli import app as cli
+from directpose.utils.errors import InputError
 from helpers.browser import open_browser
 from helpers.commands import CONFIG
+from mmengine.logging import MMLogger
 
 gradio_client = pytest.importorskip('gradio_client', reason='no gradio: directpose[app]')
 
@@ -33,6 +36,7 @@ def served(trained, tmp_path_factory):
         args = cli.parse_args([CONFIG, str(trained / 'epoch_1.pth'), '--port', str(port)])
         args.max_mb, args.max_megapixels, args.max_frames = 1, 1, 3
         page = cli.serve(args, str(folder), wait=False)
+        MMLogger.get_instance('app')  # uvicorn closes the files of the loggers that are there
         yield f'http://127.0.0.1:{port}', folder
         page.close()
 
@@ -49,6 +53,29 @@ def ask(client, kind, path, *more):
 @pytest.fixture
 def photo(synthetic_set):
     return synthetic_set / 'images/000001.jpg'
+
+
+def test_requests_of_several_kinds_do_not_share_a_picture(trained, tmp_path):
+    from directpose.apis.app import App
+
+    model = load_model(CONFIG, str(trained / 'epoch_1.pth'), 'cpu')
+    app = App(model, str(tmp_path), max_pixels=10**6, max_frames=3)
+    assert len(set(map(id, app.visualizers.values()))) == 3
+
+
+def test_a_port_that_is_taken(served):
+    args = cli.parse_args([CONFIG, 'unused.pth', '--port', served[0].rpartition(':')[2]])
+    with (
+        mock.patch.object(cli, 'load_model'),
+        mock.patch.object(cli, 'keypoint_threshold', return_value=0.5),
+        mock.patch('directpose.apis.app.App.__init__', return_value=None),
+        mock.patch('directpose.apis.app.build_app') as build,
+        pytest.raises(InputError, match='give another --port'),
+    ):
+        build.return_value.launch.side_effect = OSError('Cannot find empty port')
+        cli.serve(args, 'folder', wait=False)
+    with pytest.raises(SystemExit):
+        cli.parse_args(['--port', '70000'])
 
 
 def test_a_photo(client, photo, trained):

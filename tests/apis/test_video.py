@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from directpose.apis.image_lists import list_images
 from directpose.apis.inference import find_inputs
 from directpose.apis.tracking import PeopleTracker, PoseSmoother, PoseTracker
 from directpose.apis.video import (
@@ -21,6 +22,31 @@ from mmengine.structures import InstanceData
 
 def box(x, y=0, size=20):
     return [x, y, x + size, y + size]
+
+
+def test_a_name_that_is_not_utf8():
+    with pytest.raises(InputError, match='rename the file'), open_video('caf\udce9.mp4'):
+        pass
+
+
+@pytest.mark.parametrize('fps', [23.976, 99.987, 239.847, 719.86])
+def test_any_rate_is_written(fps, tmp_path):
+    path = str(tmp_path / 'fast.mp4')
+    with VideoWriter(path, fps) as writer:
+        writer.write(np.zeros((32, 32, 3), np.uint8))
+    with open_video(path) as capture:
+        assert frame_rate(capture) == pytest.approx(fps, abs=0.05)
+
+
+def test_patterns_name_files(tmp_path):
+    (tmp_path / 'folder').mkdir()
+    (tmp_path / 'a.jpg').touch()
+    assert find_inputs([str(tmp_path / '*')]) == [str(tmp_path / 'a.jpg')]
+
+
+def test_a_list_with_a_byte_order_mark(tmp_path):
+    (tmp_path / 'list.txt').write_bytes('\ufeffa.jpg\nb.jpg\n'.encode())
+    assert list(list_images(str(tmp_path / 'list.txt'))) == ['a.jpg', 'b.jpg']
 
 
 def test_people_keep_their_numbers():

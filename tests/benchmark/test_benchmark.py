@@ -2,12 +2,14 @@
 
 import importlib.util
 import json
+import subprocess
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import pytest
 import torch
+from directpose.cli import benchmark as cli
 from mmengine.config import Config
 from mmpose.registry import MODELS
 
@@ -57,6 +59,17 @@ def test_predictions_side_by_side(benchmark, root, tmp_path, capsys, monkeypatch
     assert content['header']['weights'] == 'random'
     printed = capsys.readouterr().out
     assert printed.count('| 64x96 |') == 12 and 'hardware' in printed
+
+
+def test_the_header_without_git_and_cpu_names(root):
+    args = cli.parse_args([str(root / CONFIG)])
+    cpuinfo = mock.mock_open(read_data='processor: 0\n')
+    with (
+        mock.patch.object(subprocess, 'run', side_effect=FileNotFoundError),
+        mock.patch('builtins.open', cpuinfo),
+    ):
+        header = cli.header(args, 'float32')
+    assert header['commit'] is None and header['hardware']
 
 
 def test_training_steps(benchmark, root, tmp_path):

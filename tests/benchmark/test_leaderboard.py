@@ -75,6 +75,7 @@ def benchmark(tmp_path):
     header = dict(hardware='a CPU', threads=2, precision='float32', date='2026-01-01')
     row = dict(batch=1, model='x', size='800x1088', candidates=300)
     rows = [
+        row | dict(config=RTMO, median_ms=900.0, batch=4),
         row | dict(config=PAPER, median_ms=2000.0),
         row | dict(config=PAPER, median_ms=1800.0),
         row | dict(config=PAPER, median_ms=700.0, batch=2),

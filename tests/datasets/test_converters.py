@@ -10,6 +10,7 @@ import pytest
 import yaml
 from directpose.cli.to_coco import main
 from directpose.datasets.categories import other_side
+from directpose.datasets.converters.label_studio import find_image
 from directpose.datasets.metainfo import parse_metainfo
 from directpose.utils.config import read_config
 from directpose.validation.coco_json import check_annotations
@@ -231,6 +232,42 @@ def test_broken_labels_are_listed_and_left_out_only_if_told(kind, images, tmp_pa
     assert '1 labels were left out' in capsys.readouterr().err
 
 
+def label_studio_point(**value):
+    return dict(id='z', type='keypointlabels', parentID='b', value=value)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'more', 'words'),
+    [
+        ('yolo-pose', 'inf 0.5 0.5 0.1 0.1' + 9 * ' 0' + '\n', 'a.txt:2: has a number that is not'),
+        ('yolo-pose', '0 nan 0.5 0.1 0.1' + 9 * ' 0' + '\n', 'a.txt:2: has a number that is not'),
+        ('labelme', labelme_shape('top', [['x', 'y']]), 'a.json: is not as labelme writes it'),
+        ('labelme', dict(shape_type='point', points=[[1, 1]]), "(KeyError('label'))"),
+        ('cvat', '</skeleton><box label="rod"/><skeleton>', 'image 0 (a.jpg): has a box with the'),
+        (
+            'label-studio',
+            label_studio_point(y=1, keypointlabels=['top']),
+            "task 7: is not as Label Studio writes it (KeyError('x'))",
+        ),
+        ('label-studio', label_studio_point(x=1, y=1), 'task 7: a keypoint has no label'),
+    ],
+)
+def test_malformed_labels_are_listed(kind, more, words, images, tmp_path, capsys):
+    source, out = WRITERS[kind](tmp_path, images, more), tmp_path / 'labels.json'
+    with pytest.raises(SystemExit, match='1 labels cannot be used'):
+        main([kind, str(source), '--out', str(out)])
+    assert words in capsys.readouterr().err and not out.exists()
+
+
+def test_names_of_images_in_label_studio(images):
+    (images / 'sub').mkdir()
+    for name in ('my photo.jpg', 'sub/b.jpg'):
+        (images / name).touch()
+    served = '/data/local-files/?d='
+    assert find_image(dict(image=f'{served}my%20photo.jpg'), images) == str(images / 'my photo.jpg')
+    assert find_image(dict(image=f'{served}sub/b.jpg'), images) == str(images / 'sub/b.jpg')
+
+
 def test_boxes_of_cvat_beside_its_skeletons(images, tmp_path, capsys):
     source = write_cvat(tmp_path, images)
     text, out = source.read_text(), tmp_path / 'labels.json'
@@ -247,14 +284,6 @@ def test_boxes_of_cvat_beside_its_skeletons(images, tmp_path, capsys):
         main([*arguments, '--skip-broken'])
     (annotation,) = json.loads(out.read_text())['annotations']
     assert annotation['bbox'] == [10, 20, 70, 40]
-
-
-def test_a_region_of_label_studio_without_a_label(images, tmp_path, capsys):
-    region = dict(id='z', type='keypointlabels', value=dict(x=1, y=1))
-    source = write_label_studio(tmp_path, images, region)
-    with pytest.raises(SystemExit, match='1 labels cannot be used'):
-        main(['label-studio', str(source), '--out', str(tmp_path / 'labels.json')])
-    assert 'task 7: a keypoint has no label' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -230,6 +230,15 @@ def test_the_runtime_is_the_published_one(model, tmp_path, monkeypatch):
         main(arguments[:-1])
 
 
+def test_samples_have_different_names(model, tmp_path):
+    for folder in ('a', 'b'):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / 'c.jpg'), np.zeros((8, 8, 3), np.uint8))
+    samples = [str(tmp_path / folder / 'c.jpg') for folder in ('a', 'b')]
+    with pytest.raises(SystemExit, match=r'--samples: c\.jpg is there twice'):
+        main([str(model), '--out', str(tmp_path / 'out'), '--samples', *samples])
+
+
 def test_samples_are_pictures(model, tmp_path):
     (tmp_path / 'text.jpg').write_text('text')
     with pytest.raises(SystemExit, match=r'--samples: .*text.jpg'):

@@ -174,6 +174,16 @@ def test_resuming_from_what_is_not_there(synthetic_set, tmp_path):
     assert done.returncode == 1 and 'which is not there: bring it back' in done.stderr
 
 
+@pytest.mark.parametrize('option', ['--resume', 'load_from'])
+def test_weights_that_are_not_there(option, synthetic_set, tmp_path):
+    options = ['--cfg-options', *data_options(synthetic_set)]
+    named = (
+        ['--resume', 'no.pth', *options] if option == '--resume' else [*options, 'load_from=no.pth']
+    )
+    done = call('train', CONFIG, '--work-dir', tmp_path, *named)
+    assert done.returncode == 1 and 'the weights to start with, no.pth, are not' in done.stderr
+
+
 def test_a_training_clears_what_a_killed_one_has_left(tmp_path):
     """Also in another folder for checkpoints; a test leaves it, as a training may be going on."""
     partial = tmp_path / 'out/work/.epoch_2.0.partial.pth'

@@ -277,6 +277,35 @@ def test_demo_on_a_camera(trained, tmp_path, monkeypatch, capsys):
     assert not list(tmp_path.glob('*.partial*'))
 
 
+def test_demo_keeps_what_was_seen_before_ctrl_c(trained, synthetic_set, tmp_path, monkeypatch):
+    demo, images = load_tool('demo'), synthetic_set / 'images'
+    run_image = demo.run_image
+
+    def interrupted(args, model, visualizer, path, number, predictions):
+        if number == 3:
+            raise KeyboardInterrupt
+        run_image(args, model, visualizer, path, number, predictions)
+
+    monkeypatch.setattr(demo, 'run_image', interrupted)
+    with pytest.raises(SystemExit, match='130'):
+        demo.main([CONFIG, str(trained / 'epoch_1.pth'), str(images), '--out', str(tmp_path)])
+    assert len(json.loads((tmp_path / 'predictions.json').read_text())['images']) == 2
+
+
+def test_a_file_to_write_is_checked_before_the_work(trained, synthetic_set, tmp_path):
+    image = next((synthetic_set / 'images').iterdir())
+    checkpoint = trained / 'epoch_1.pth'
+    (tmp_path / 'f.json').mkdir()
+    for tool, arguments in dict(
+        demo=[CONFIG, checkpoint, image, '--out', tmp_path / 'drawn', '--save-json'],
+        test=[CONFIG, checkpoint, '--out'],
+        export_onnx=[CONFIG, checkpoint],
+    ).items():
+        done = call(tool, *arguments, tmp_path / 'f.json')
+        assert done.returncode == 1 and 'is a folder; give the name of a file' in done.stderr
+    assert not any((tmp_path / 'drawn').iterdir())
+
+
 def test_demo_says_before_the_work_that_it_cannot_show(trained, tmp_path, monkeypatch):
     def refuse(name):
         raise cv2.error

@@ -1,17 +1,20 @@
 """The options of directpose train that stand for hooks and backends of mmengine."""
 
+import argparse
 import contextlib
 import importlib.util
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
 import torch
+from directpose.cli.train import add_options
 from directpose.engine.batch_size import largest_batch, peak_memory
 from directpose.utils.config import build_model, read_config
 from directpose.utils.errors import InputError
 from helpers.commands import CONFIG, ROOT, data_options, python
 from mmengine.config import Config
-from mmpose.registry import DATASETS
+from mmpose.registry import DATASETS, HOOKS
 
 
 @pytest.fixture(scope='module')
@@ -31,6 +34,17 @@ def stopped(synthetic_set, tmp_path_factory):
 def test_it_stops_in_time(stopped):
     work_dir, _ = stopped
     assert (work_dir / 'last_checkpoint').read_text().endswith('epoch_2.pth')
+
+
+def test_it_does_not_stop_while_the_ap_rises():
+    """Also by less than a point."""
+    cfg = read_config(CONFIG)
+    add_options(cfg, argparse.Namespace(patience=1, freeze=None, ema=False, logger=[]))
+    hook = HOOKS.build(cfg.custom_hooks[-1])
+    runner = SimpleNamespace(train_loop=SimpleNamespace(stop_training=False), logger=mock.Mock())
+    for ap, stops in ((0.3, False), (0.302, False), (0.304, False), (0.304, True)):
+        hook.after_val_epoch(runner, {'coco/AP': ap})
+        assert runner.train_loop.stop_training == stops
 
 
 def test_the_batch_is_the_given_one(stopped):

@@ -3,6 +3,8 @@
 import pytest
 from directpose.utils.errors import InputError
 from directpose.utils.io import atomic_write, write_json
+from directpose.utils.storage import walk
+from directpose.validation.config import ensure_writable_file
 
 
 def test_old_file_stays_if_writing_fails(tmp_path):
@@ -17,3 +19,30 @@ def test_old_file_stays_if_writing_fails(tmp_path):
         raise OSError(28, 'No space left on device')
     assert path.read_text() == '[1]'
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_names_as_long_as_they_can_be(tmp_path):
+    path = tmp_path / ('x' * 250 + '.json')
+    write_json([1], path)
+    assert path.read_text() == '[1]'
+    with pytest.raises(InputError, match='File name too long'):
+        write_json([1], tmp_path / ('x' * 251 + '.json'))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(InputError, match='is a folder; give the name of a file'):
+        write_json([1], tmp_path)
+    with pytest.raises(InputError, match=r'--out .* is a folder'):
+        ensure_writable_file(str(tmp_path), '--out')
+    ensure_writable_file(str(tmp_path / 'new/file.json'), '--out')
+    assert (tmp_path / 'new').is_dir()
+
+
+def test_links_to_folders_are_followed_once(tmp_path):
+    (tmp_path / 'real').mkdir()
+    (tmp_path / 'real/a.jpg').touch()
+    (tmp_path / 'set/folder.jpg').mkdir(parents=True)
+    (tmp_path / 'set/link').symlink_to(tmp_path / 'real')
+    (tmp_path / 'set/again').symlink_to(tmp_path / 'set')
+    assert list(walk(str(tmp_path / 'set'))) == [str(tmp_path / 'set/link/a.jpg')]

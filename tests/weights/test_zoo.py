@@ -352,6 +352,24 @@ def test_unknown_names():
     assert zoo.split_name([]) == []
 
 
+def test_names_are_only_resolved_when_needed(tiny, server, tmp_path, synthetic_set):
+    image = next((synthetic_set / 'images').iterdir())
+    config, checkpoint, *rest = zoo.split_name(['tiny', 'out.onnx'])
+    assert (checkpoint, rest) == ('directpose://tiny', ['out.onnx']) and config.endswith('.py')
+    done = call('demo', '--out', tmp_path, 'tiny', image, '--offline')
+    assert done.returncode == 1 and 'nothing is downloaded with --offline' in done.stderr
+    assert call('infer', 'tiny', image.parent, '--nonsense').returncode == 2
+    assert not server.requests
+    own = tmp_path / 'own.pth'
+    own.write_bytes(server.content)
+    done = call('demo', 'tiny', image, '--out', tmp_path, '--weights', own)
+    assert done.returncode == 0, done.stderr
+    assert not server.requests
+    done = call('infer', 'tiny', image.parent, '--out', tmp_path / 'people', '--workers', 0)
+    assert done.returncode == 0, done.stderr
+    assert len(server.requests) == 1
+
+
 def test_models_that_can_only_be_had_by_hand(tmp_path, monkeypatch):
     monkeypatch.setenv('DIRECTPOSE_HOME', str(tmp_path))
     with pytest.raises(InputError, match='can only be had by hand, see https://github'):

@@ -48,7 +48,7 @@ def parse_args(argv=None):
 def run(config: Path, seed: int, folder: Path, amp: bool) -> dict[str, float]:
     """Metrics of a training with a seed; it is run unless they are there."""
     metrics = folder / 'metrics.json'
-    check_same_config(config, folder)
+    check_same_config(config, folder, amp)
     if not metrics.exists():
         label = f'{config.stem}, seed {seed}: '
         common = ['--work-dir', str(folder), '--cfg-options', f'randomness.seed={seed}']
@@ -61,18 +61,19 @@ def run(config: Path, seed: int, folder: Path, amp: bool) -> dict[str, float]:
     return read_json(str(metrics))
 
 
-def check_same_config(config: Path, folder: Path) -> None:
-    """Check that what lies in the folder of a run was made with the same config.
+def check_same_config(config: Path, folder: Path, amp: bool) -> None:
+    """Check that what lies in the folder of a run was made with the same config and precision.
 
     Raises:
         InputError: it was made with another one.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    kept, text = folder / 'config.txt', read_config(str(config)).pretty_text
+    kept = folder / 'config.txt'
+    text = read_config(str(config)).pretty_text + '# --amp\n' * amp
     if kept.exists() and kept.read_text(encoding='utf-8') != text:
         raise InputError(
-            f'{folder} holds a run of another version of {config}; remove it or give another '
-            '--work-dir'
+            f'{folder} holds a run of another version of {config}, or with another --amp; remove '
+            'it or give another --work-dir'
         )
     write_text(text, kept)
 

@@ -7,7 +7,6 @@ the first column is the ground truth.
 """
 
 import argparse
-import os
 from pathlib import Path
 
 import cv2
@@ -19,7 +18,7 @@ from directpose.datasets.metainfo import parse_metainfo
 from directpose.utils.cli import positive
 from directpose.utils.errors import InputError, exit_on_input_error
 from directpose.utils.io import read_json, write_image
-from directpose.validation.config import ensure_writable_dir
+from directpose.validation.config import ensure_writable_file
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
@@ -95,7 +94,7 @@ def make_sheet(titles: list[str], rows: list[list[np.ndarray]]) -> np.ndarray:
 @exit_on_input_error
 def main(argv=None):
     args = parse_args(argv)
-    ensure_writable_dir(os.path.dirname(os.path.abspath(args.out)), '--out')
+    ensure_writable_file(args.out, '--out')
     truth = read_json(args.ann_file)
     named = [entry.partition('=')[::2] for entry in args.results]
     if not all(file for _, file in named):

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from directpose.datasets.metainfo import parse_metainfo
 from directpose.utils.cli import not_negative, run_tool
-from directpose.utils.errors import exit_on_input_error
+from directpose.utils.errors import InputError, exit_on_input_error
 from directpose.utils.io import read_json, write_json, write_text
+from directpose.weights.download import file_hash
 
 TOOLS = Path(__file__).resolve().parents[1]
 CONFIG = TOOLS.parent / 'configs/directpose/directpose_tiny_1xb4-5e_synthetic-256x320.py'
@@ -114,10 +115,19 @@ param_scheduler = __import__('directpose').override_by_type(
 
 
 def train(config: Path, start: Path | None, seed: int, folder: Path, amp: bool) -> float:
-    """AP of a training; it is run unless it was."""
+    """AP of a training; it is run unless it was.
+
+    Raises:
+        InputError: the folder has another one.
+    """
     metrics, log = folder / 'metrics.json', folder / 'log.txt'
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = dict(amp=amp, start=file_hash(start) if start else None)
+    kept = folder / 'run.json'
+    if kept.exists() and read_json(str(kept)) != facts:
+        raise InputError(f'{folder} holds a run from other weights, or with another --amp')
+    write_json(facts, kept)
     if not metrics.exists():
-        folder.mkdir(parents=True, exist_ok=True)
         options = ['--work-dir', str(folder), '--cfg-options', f'randomness.seed={seed}']
         first = [f'load_from={start}'] if start else []
         run_tool(TOOLS / 'train.py', log, str(config), *['--amp'] * amp, *options, *first)

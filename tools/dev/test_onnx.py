@@ -10,7 +10,7 @@ from pathlib import Path
 
 from directpose.apis.inference import read_image
 from directpose.deploy.onnx_detector import ENGINES, OnnxDetector
-from directpose.utils.errors import exit_on_input_error
+from directpose.utils.errors import InputError, exit_on_input_error
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from tqdm import tqdm
@@ -41,6 +41,8 @@ def main(argv=None):
         for keypoints, score in zip(people['keypoints'], people['scores'], strict=True):
             person = dict(image_id=image['id'], category_id=1, score=float(score))
             results.append(person | dict(keypoints=keypoints.ravel().tolist()))
+    if not results:
+        raise InputError(f'{args.model} finds nobody in these images')
     with contextlib.redirect_stdout(io.StringIO()):
         evaluation = COCOeval(truth, truth.loadRes(results), 'keypoints')
         evaluation.evaluate()

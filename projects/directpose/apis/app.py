@@ -45,7 +45,8 @@ class App:
         self.folder = folder
         self.max_pixels = max_pixels
         self.max_frames = max_frames
-        self.visualizer = build_visualizer(model)
+        # Requests of several kinds run at once, and a visualizer holds the picture that it draws.
+        self.visualizers = {kind: build_visualizer(model) for kind in ('photo', 'video', 'frame')}
         self.classes = count_classes(model.cfg.model)
 
     def photo(self, path: str | None, score_thr: float, kpt_thr: float) -> tuple:
@@ -54,7 +55,7 @@ class App:
             if path is None:
                 raise InputError('there is no photo; choose one first')
             image = read_image(path)
-        picture, sample = self.draw(image, score_thr, kpt_thr)
+            picture, sample = self.draw('photo', image, score_thr, kpt_thr)
         predictions = Predictions()
         predictions.add(osp.basename(path), image, sample.pred_instances)
         return picture, rows_of(sample.pred_instances, kpt_thr), self.save(predictions)
@@ -63,7 +64,10 @@ class App:
         self, image: np.ndarray | None, score_thr: float, kpt_thr: float
     ) -> np.ndarray | None:
         """The picture of a frame (H, W, 3), RGB, of a webcam."""
-        return None if image is None else self.draw(image[..., ::-1].copy(), score_thr, kpt_thr)[0]
+        if image is None:
+            return None
+        with telling(None):
+            return self.draw('frame', image[..., ::-1].copy(), score_thr, kpt_thr)[0]
 
     def video(
         self,
@@ -94,7 +98,7 @@ class App:
             total = frame_count(capture, self.max_frames)
             for count, (frame, sample, ids) in enumerate(people, 1):
                 picture = draw_tracked(
-                    self.visualizer, frame[..., ::-1].copy(), sample, kpt_thr, ids
+                    self.visualizers['video'], frame[..., ::-1].copy(), sample, kpt_thr, ids
                 )
                 writer.write(np.ascontiguousarray(picture[..., ::-1]))
                 found = sample.pred_instances
@@ -111,12 +115,12 @@ class App:
                 raise InputError(too_large(frame.shape[1::-1], self.max_pixels))
             yield frame
 
-    def draw(self, image: np.ndarray, score_thr: float, kpt_thr: float) -> tuple:
+    def draw(self, kind: str, image: np.ndarray, score_thr: float, kpt_thr: float) -> tuple:
         """The picture (H, W, 3), RGB, of an image (H, W, 3), BGR, and its sample."""
         sample = detect(self.model, image, score_thr)
         ids = list(range(len(sample.pred_instances)))
-        picture = draw_tracked(self.visualizer, image[..., ::-1].copy(), sample, kpt_thr, ids)
-        return picture, sample
+        visualizer = self.visualizers[kind]
+        return draw_tracked(visualizer, image[..., ::-1].copy(), sample, kpt_thr, ids), sample
 
     def save(self, predictions: Predictions) -> str:
         """Write records; returns the path."""

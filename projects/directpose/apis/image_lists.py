@@ -42,9 +42,9 @@ def _read_lines(source: str) -> Iterator[str]:
     with contextlib.ExitStack() as stack:
         if is_remote(source):
             file = stack.enter_context(open_remote(source))
-            lines: Iterable[str] = io.TextIOWrapper(file, encoding='utf-8')
+            lines: Iterable[str] = io.TextIOWrapper(file, encoding='utf-8-sig')
         else:
-            lines = stack.enter_context(open(source, encoding='utf-8'))
+            lines = stack.enter_context(open(source, encoding='utf-8-sig'))
         yield from filter(None, map(str.strip, lines))
 
 

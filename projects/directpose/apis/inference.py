@@ -23,7 +23,7 @@ from ..utils.errors import InputError
 from ..utils.images import classify_io_errors, content_problem
 from ..utils.storage import read_bytes, walk
 from ..weights.checkpoint import check_checkpoint
-from ..weights.zoo import checkpoint_of, find
+from ..weights.zoo import checkpoint_of, find, local_weights
 from .video import VIDEO_SUFFIXES, is_camera
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
@@ -62,7 +62,7 @@ def find_inputs(inputs: Iterable[str]) -> list[str]:
         elif osp.exists(item) or is_camera(item):
             found = [item]
         else:
-            found = sorted(glob.glob(item, recursive=True))
+            found = sorted(filter(osp.isfile, glob.glob(item, recursive=True)))
         if not found:
             raise InputError(
                 f'{item} names no image or video: give files, folders, glob patterns or a camera '
@@ -126,6 +126,7 @@ def load_trained(cfg: Config, checkpoint: str, device: str) -> nn.Module:
             skeleton, or there is no such device.
     """
     check_device(device)
+    checkpoint = local_weights(checkpoint)
     check_checkpoint(checkpoint, build_model(cfg))
     return build_trained(cfg, checkpoint, device=device)
 

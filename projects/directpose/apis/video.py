@@ -45,6 +45,10 @@ def open_video(source: str) -> Iterator[cv2.VideoCapture]:
     Raises:
         InputError: it cannot be opened.
     """
+    try:
+        source.encode()
+    except UnicodeEncodeError as error:  # OpenCV ends the process
+        raise InputError(f'{source!r} is no name in UTF-8; rename the file') from error
     capture = cv2.VideoCapture(int(source) if is_camera(source) else source)
     try:
         if not capture.isOpened():
@@ -86,7 +90,8 @@ class VideoWriter:
 
     def __init__(self, path: str, fps: float) -> None:
         self.path = path
-        self.fps = fps
+        # MPEG-4 has rates of up to 65535 parts of a second.
+        self.fps = round(fps, 3 if fps < 65 else 2 if fps < 650 else 1)
         self._partial = f'{osp.splitext(path)[0]}.partial.mp4'
         self._writer: cv2.VideoWriter | None = None
         self._count = 0

@@ -23,6 +23,7 @@ from ..models import DirectPose
 from ..utils.config import config_error_context
 from ..utils.errors import InputError
 from ..weights.checkpoint import check_checkpoint, read_checkpoint
+from ..weights.zoo import local_weights
 from .detectors import detector_of
 from .onnx_form import ONNX_FORMS, OnnxForm
 
@@ -124,6 +125,7 @@ def build(
             torch.manual_seed(0)
             model.init_weights()
     if checkpoint:
+        checkpoint = local_weights(checkpoint)
         check_checkpoint(checkpoint, model)
         model.load_state_dict(read_checkpoint(checkpoint)[0], strict=False)
     if detector_of(model) is None:

@@ -219,15 +219,14 @@ def add_latencies(rows: list[Row], path: str) -> dict:
         header, measured = content['header'], dict[str, dict]()
         if header['mode'] != 'prediction':
             raise InputError(f'{path} has the times of {header["mode"]}s, not of predictions')
-        for timed in content['rows']:
+        for timed in (row for row in content['rows'] if row['batch'] == 1):
             first = measured.setdefault(timed['config'], timed)
-            same = all(timed[k] == first[k] for k in ('size', 'batch', 'candidates'))
+            same = all(timed[k] == first[k] for k in ('size', 'candidates'))
             if same and timed['median_ms'] < first['median_ms']:
                 measured[timed['config']] = timed
-        single = {name: t for name, t in measured.items() if t['batch'] == 1}
     except (KeyError, TypeError) as error:
         raise InputError(f'{path} was not written by tools/benchmark.py of this version') from error
     for row in rows:
-        if row.name in single:
-            row.ms, row.ms_size = single[row.name]['median_ms'], single[row.name]['size']
+        if row.name in measured:
+            row.ms, row.ms_size = measured[row.name]['median_ms'], measured[row.name]['size']
     return header

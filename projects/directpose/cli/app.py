@@ -1,36 +1,39 @@
 """A page with photos, videos and a webcam, served from this machine.
 
-    directpose app [--model NAME] [--port 7860]
+    directpose app [NAME] [--port 7860]
     directpose app CONFIG CHECKPOINT [--port 7860]
 
-Only this machine can open it, unless --host says something else. Uploads are limited in bytes and
-pixels, and deleted after five minutes.
+NAME is a published model, downloaded the first time. Only this machine can open the page, unless
+--host says something else. Uploads are limited in bytes and pixels, and deleted after five minutes.
 """
 
 import argparse
 import os
-import sys
 import tempfile
 
 from ..apis.inference import default_device, load_model
 from ..apis.visualization import keypoint_threshold
-from ..utils.cli import positive
+from ..utils.cli import port, positive
 from ..utils.config import config_path
-from ..utils.errors import exit_on_input_error
-from ..weights.zoo import DEFAULT, checkpoint_of, find, split_name
+from ..utils.errors import InputError, exit_on_input_error
+from ..weights.zoo import DEFAULT, checkpoint_of, find, model_of
 
 
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', nargs='?', help='config of a model of your own')
+    parser.add_argument('config', nargs='?', help='of a model of your own, or NAME')
     parser.add_argument('checkpoint', nargs='?', help='its weights')
     parser.add_argument('--model', default=DEFAULT, help='a published model (%(default)s)')
     parser.add_argument('--weights', help='a file of its weights, in place of a download')
     parser.add_argument('--offline', action='store_true', help='download nothing')
-    parser.add_argument('--host', default='127.0.0.1', help='who can open it (%(default)s)')
-    parser.add_argument('--port', type=positive, default=7860, help='(%(default)s)')
+    parser.add_argument(
+        '--host',
+        default='127.0.0.1',
+        help='address to listen on; 0.0.0.0 lets other machines in (%(default)s)',
+    )
+    parser.add_argument('--port', type=port, default=7860, help='(%(default)s)')
     parser.add_argument('--device', default=default_device(), help='for example cpu or cuda:0')
     parser.add_argument('--max-mb', type=positive, default=100, help='of an upload (%(default)s)')
     parser.add_argument(
@@ -39,7 +42,9 @@ def parse_args(argv=None):
     parser.add_argument(
         '--max-frames', type=positive, default=1500, help='of a video (%(default)s)'
     )
-    args = parser.parse_args(split_name(sys.argv[1:] if argv is None else argv))
+    args = parser.parse_args(argv)
+    if args.config and not args.checkpoint and model_of(args.config):
+        args.model, args.config = args.config, None
     if args.config and not args.checkpoint:
         parser.error('after CONFIG comes CHECKPOINT')
     return args
@@ -66,14 +71,19 @@ def serve(args: argparse.Namespace, folder: str, wait: bool = True):
     model = load_model(args.config, args.checkpoint, args.device)
     app = App(model, folder, args.max_megapixels * 10**6, args.max_frames)
     page = build_app(app, os.path.basename(name), keypoint_threshold(model.cfg))
-    page.launch(
-        server_name=args.host,
-        server_port=args.port,
-        max_file_size=f'{args.max_mb}mb',
-        allowed_paths=[folder],
-        footer_links=[],
-        ssr_mode=False,
-        prevent_thread_lock=not wait,
-        quiet=not wait,
-    )
+    try:
+        page.launch(
+            server_name=args.host,
+            server_port=args.port,
+            max_file_size=f'{args.max_mb}mb',
+            allowed_paths=[folder],
+            footer_links=[],
+            ssr_mode=False,
+            prevent_thread_lock=not wait,
+            quiet=not wait,
+        )
+    except OSError as error:  # so gradio says that the port is taken
+        raise InputError(
+            f'port {args.port} of {args.host} cannot be used; give another --port'
+        ) from error
     return page

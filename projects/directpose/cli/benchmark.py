@@ -25,7 +25,7 @@ from collections.abc import Iterator
 import mmengine
 import torch
 
-from ..apis.inference import default_device
+from ..apis.inference import check_device, default_device
 from ..benchmark.cases import (
     FORMS,
     Case,
@@ -38,7 +38,7 @@ from ..benchmark.measure import Device, measure
 from ..utils.cli import not_negative, positive
 from ..utils.errors import InputError, exit_on_input_error
 from ..utils.io import write_json
-from ..validation.config import ensure_writable_dir
+from ..validation.config import ensure_writable_file
 from ..weights.zoo import split_name
 
 
@@ -91,18 +91,20 @@ def header(args: argparse.Namespace, precision: str) -> dict:
     """What the numbers depend on."""
     processor = platform.processor() or platform.machine()
     with contextlib.suppress(OSError), open('/proc/cpuinfo', encoding='utf-8') as file:
-        processor = re.search(r'model name\s*:\s*(.*)', file.read())[1]
+        named = re.search(r'model name\s*:\s*(.*)', file.read())
+        processor = named[1] if named else processor  # ARM has no such line
     on_gpu = args.device.startswith('cuda')
     folder = os.path.dirname(os.path.abspath(__file__))
-    commit = subprocess.run(
-        ['git', '-C', folder, 'describe', '--always', '--dirty'], capture_output=True, text=True
-    )
+    commit = ''
+    with contextlib.suppress(OSError):  # no git
+        command = ['git', '-C', folder, 'describe', '--always', '--dirty']
+        commit = subprocess.run(command, capture_output=True, text=True).stdout.strip()
     return dict(
         hardware=torch.cuda.get_device_name() if on_gpu else processor,
         threads=torch.get_num_threads(),
         torch=torch.__version__,
         mmengine=mmengine.__version__,
-        commit=commit.stdout.strip() or None,
+        commit=commit or None,
         date=datetime.date.today().isoformat(),
         precision=precision,
         compiled=args.compile,
@@ -179,10 +181,11 @@ def make_cases(args: argparse.Namespace, device: Device) -> Iterator[Case]:
 def main(argv=None):
     args = parse_args(argv)
     if args.out:
-        ensure_writable_dir(os.path.dirname(os.path.abspath(args.out)), '--out')
+        ensure_writable_file(args.out, '--out')
+    check_device(args.device)
     device = Device(args.device, args.amp)
-    rows = measure(list(make_cases(args, device)), device, args.train, args.runs, args.warmup)
     facts = header(args, f'AMP ({device.half})' if device.amp else 'float32')
+    rows = measure(list(make_cases(args, device)), device, args.train, args.runs, args.warmup)
     print(', '.join(f'{name} {value}' for name, value in facts.items()), end='\n\n')
     print(table(rows, args.train))
     if args.out:

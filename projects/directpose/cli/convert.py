@@ -12,12 +12,11 @@ training from (``load_from``). Keypoints are found by their names.
 """
 
 import argparse
-import os.path as osp
 
 from ..apis.finetune import for_finetuning
 from ..utils.config import config_path, read_config
 from ..utils.errors import InputError, exit_on_input_error
-from ..validation.config import ensure_writable_dir
+from ..validation.config import ensure_writable_file
 from ..weights.checkpoint import read_checkpoint
 from ..weights.converters import (
     CONVERTERS,
@@ -99,7 +98,7 @@ def finetune(args: argparse.Namespace) -> None:
 @exit_on_input_error
 def main(argv=None):
     args = parse_args(argv)
-    ensure_writable_dir(osp.dirname(osp.abspath(args.dst)), 'DST')
+    ensure_writable_file(args.dst, 'DST')
     if args.program == 'finetune':
         return finetune(args)
     config = read_config(args.config or default_config(args.program, args.src))

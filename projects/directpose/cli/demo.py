@@ -1,13 +1,13 @@
 """Detect and draw people in images, videos or a camera stream.
 
-    directpose demo INPUT… [--model NAME] [--out DIR]
+    directpose demo [NAME] INPUT… [--out DIR]
     directpose demo CONFIG CHECKPOINT INPUT… [--out DIR]
 
 INPUT is an image, a folder of images (with its subfolders), a glob pattern, a video file or the
-number of a camera. A published model is downloaded the first time. DIR gets the drawn pictures and
-videos and predictions.json, in COCO format with a score for each person. In a video everybody keeps
-a colour and a track_id. Ctrl-C ends a video or a camera; what was seen until then is written. The
-exit status is 3 if some of the inputs could not be read.
+number of a camera. NAME is a published model, downloaded the first time. DIR gets the drawn
+pictures and videos and predictions.json, in COCO's format of annotations with a score for each
+person. In a video everybody keeps a colour and a track_id. Ctrl-C ends a video or a camera; what
+was seen until then is written. The exit status is 3 if some of the inputs could not be read.
 """
 
 import argparse
@@ -45,8 +45,8 @@ from ..utils.cli import positive
 from ..utils.config import config_path
 from ..utils.errors import INCOMPLETE, InputError, exit_on_input_error
 from ..utils.io import write_image
-from ..validation.config import count_classes, ensure_writable_dir
-from ..weights.zoo import DEFAULT, checkpoint_of, find, split_name
+from ..validation.config import count_classes, ensure_writable_dir, ensure_writable_file
+from ..weights.zoo import DEFAULT, checkpoint_of, find, model_of
 
 
 def parse_args(argv=None):
@@ -56,7 +56,7 @@ def parse_args(argv=None):
     parser.add_argument(
         'inputs',
         nargs='+',
-        metavar='[CONFIG CHECKPOINT] INPUT',
+        metavar='[NAME | CONFIG CHECKPOINT] INPUT',
         help='images, folders, patterns, videos, cameras',
     )
     parser.add_argument(
@@ -96,9 +96,11 @@ def parse_args(argv=None):
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='key=value of the config'
     )
-    args = parser.parse_args(split_name(sys.argv[1:] if argv is None else argv))
+    args = parser.parse_args(argv)
     args.config = args.checkpoint = None
-    if args.inputs[0].endswith('.py'):
+    if model_of(args.inputs[0]) and len(args.inputs) > 1:
+        args.model = args.inputs.pop(0)
+    elif args.inputs[0].endswith('.py'):
         if len(args.inputs) < 3:
             parser.error('after CONFIG come CHECKPOINT and at least one INPUT')
         args.config, args.checkpoint, *args.inputs = args.inputs
@@ -174,7 +176,7 @@ def main(argv=None):
     inputs = find_inputs(args.inputs)
     ensure_writable_dir(args.out, '--out')
     args.save_json = args.save_json or osp.join(args.out, 'predictions.json')
-    ensure_writable_dir(osp.dirname(osp.abspath(args.save_json)), '--save-json')
+    ensure_writable_file(args.save_json, '--save-json')
     if args.show:
         check_windows()
     if args.config is None:
@@ -189,13 +191,14 @@ def main(argv=None):
     predictions, broken = Predictions(), []
     jobs = [(run_video if is_video(source) else run_image, source) for source in inputs]
     progress = tqdm(jobs, 'inputs', disable=len(jobs) < 2)
-    for number, (run, source) in enumerate(progress, 1):
-        try:
-            run(args, model, visualizers[run], source, number, predictions)
-        except InputError as error:
-            broken.append(str(error))
-
-    predictions.write(args.save_json, count_classes(model.cfg.model))
+    try:
+        for number, (run, source) in enumerate(progress, 1):
+            try:
+                run(args, model, visualizers[run], source, number, predictions)
+            except InputError as error:
+                broken.append(str(error))
+    finally:  # also what was seen before Ctrl-C
+        predictions.write(args.save_json, count_classes(model.cfg.model))
     for message in broken:
         print(f'skipped: {message}', file=sys.stderr)
     print(

@@ -26,7 +26,7 @@ from ..deploy.onnx_detector import OnnxDetector
 from ..deploy.onnx_export import export_metadata, export_onnx
 from ..utils.config import merge_options, read_config
 from ..utils.errors import InputError, exit_on_input_error
-from ..validation.config import ensure_writable_dir
+from ..validation.config import ensure_writable_file
 from ..weights.zoo import split_name
 
 CALIBRATION_IMAGES = 100
@@ -78,7 +78,7 @@ def calibration_images(args: argparse.Namespace) -> list[str]:
 def main(argv=None):
     args = parse_args(argv)
     images = calibration_images(args) if args.int8 else None
-    ensure_writable_dir(osp.dirname(osp.abspath(args.out)), 'OUT')
+    ensure_writable_file(args.out, 'OUT')
     cfg = read_config(args.config)
     merge_options(cfg, args.cfg_options)
     facts = export_metadata(cfg) | dict(with_nms=not args.no_nms)

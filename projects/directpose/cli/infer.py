@@ -40,7 +40,7 @@ from ..utils.cli import not_negative, positive
 from ..utils.errors import INCOMPLETE, InputError, exit_on_input_error
 from ..utils.storage import is_remote
 from ..validation.config import ensure_writable_dir
-from ..weights.zoo import split_name
+from ..weights.zoo import local_weights, split_name
 
 
 def parse_args(argv=None):
@@ -56,9 +56,11 @@ def parse_args(argv=None):
     parser.add_argument('--part', type=positive, default=1000, help='images a file (%(default)s)')
     parser.add_argument('--batch', type=positive, default=8, help='images at once (%(default)s)')
     parser.add_argument(
-        '--workers', type=not_negative, default=2, help='processes that read images'
+        '--workers', type=not_negative, default=2, help='processes that read images (%(default)s)'
     )
-    parser.add_argument('--score-thr', type=float, default=0.1, help='least score of a person')
+    parser.add_argument(
+        '--score-thr', type=float, default=0.1, help='least score of a person (%(default)s)'
+    )
     parser.add_argument('--device', help='cpu, cuda:0, … (the GPU if there is one)')
     parser.add_argument(
         '--amp', action='store_true', help='half precision: bfloat16 on a CPU, float16 on a GPU'
@@ -196,7 +198,7 @@ def main(argv=None):
     args.out = args.out if is_remote(args.out) else os.path.abspath(args.out)
     predictor = dict(
         config=os.path.abspath(args.config),
-        checkpoint=os.path.abspath(args.checkpoint),
+        checkpoint=os.path.abspath(local_weights(args.checkpoint)),
         options=args.cfg_options,
         score_thr=args.score_thr,
         batch=args.batch,

@@ -29,9 +29,10 @@ from ..validation.config import (
     check_skeleton,
     count_classes,
     ensure_writable_dir,
+    ensure_writable_file,
 )
 from ..weights.checkpoint import check_checkpoint
-from ..weights.zoo import split_name
+from ..weights.zoo import local_weights, split_name
 
 COCO = dict(from_file='configs/_base_/datasets/coco.py')
 
@@ -82,8 +83,11 @@ def main():
     submit = own.submit
     tool = load_mmpose_tool('test')
     args = tool.parse_args()
+    args.checkpoint = local_weights(args.checkpoint)
     if args.out and not args.out.endswith('.json'):
         raise InputError(f'--out {args.out}: it will be JSON, so give a name that ends in .json')
+    if args.out:
+        ensure_writable_file(args.out, '--out')
     options, args.cfg_options = args.cfg_options, None
     cfg = tool.merge_args(read_config(args.config), args)
     merge_options(cfg, options)

@@ -25,7 +25,7 @@ from ..datasets.converters import READERS, Labels, to_coco
 from ..utils.cli import share
 from ..utils.errors import INCOMPLETE, InputError, exit_on_input_error
 from ..utils.io import write_json, write_text
-from ..validation.config import ensure_writable_dir
+from ..validation.config import ensure_writable_file
 
 LISTED = 20
 CONFIG = """# A small model, which a CPU trains. For a better one, on a GPU, take as base
@@ -156,7 +156,7 @@ def main(argv=None):
     written = dict(out=args.out, metainfo=args.metainfo, config=args.config)
     for option, path in written.items():
         if path:
-            ensure_writable_dir(osp.dirname(osp.abspath(path)), f'--{option}')
+            ensure_writable_file(path, f'--{option}')
     labels = READERS[args.kind](args.source, args.images, tqdm)
     check_problems(labels, args.skip_broken)
     parts = parts_of(labels, args.out, args.split)

@@ -108,12 +108,15 @@ def add_options(cfg: Config, args: argparse.Namespace) -> None:
     if args.freeze:
         freeze_backbone(cfg)
     if args.patience:
-        stop = dict(type='EarlyStoppingHook', monitor='coco/AP', rule='greater')
+        stop = dict(type='EarlyStoppingHook', monitor='coco/AP', rule='greater', min_delta=1e-4)
         hooks.append(dict(stop, patience=args.patience))
     if args.ema and not any(hook['type'] == 'EMAHook' for hook in hooks):
         average = dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=0.0002)
         hooks.append(dict(average, update_buffers=True, priority=49))
-    backends = cfg.visualizer.setdefault('vis_backends', [])
+    if not args.logger:
+        return
+    visualizer = cfg.setdefault('visualizer', dict(type='PoseLocalVisualizer'))
+    backends = visualizer.setdefault('vis_backends', [])
     for name in args.logger:
         backend, package = LOGGERS[name]
         if importlib.util.find_spec(package) is None:
@@ -150,8 +153,10 @@ def check_start(cfg: Config) -> None:
     path = cfg.get('load_from')
     if cfg.get('resume') and not path:
         path = find_last_checkpoint(Path(cfg.work_dir))
-    if not path or not osp.isfile(path):
+    if not path or '://' in path:
         return
+    if not osp.isfile(path):
+        raise InputError(f'the weights to start with, {path}, are not there; check the path')
     if cfg.get('resume'):
         check_checkpoint(path, build_model(cfg))
     else:

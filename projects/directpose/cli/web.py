@@ -1,4 +1,4 @@
-"""Write a page that finds people in the browser, for any web server or none of your own.
+"""Write a static page that finds people in the browser.
 
     directpose web MODEL.onnx --out site/ [--samples PHOTO …] [--serve [PORT]]
 
@@ -14,7 +14,7 @@ import os.path as osp
 
 from ..apis.visualization import COLORS
 from ..deploy.web import write_site
-from ..utils.cli import positive
+from ..utils.cli import port
 from ..utils.errors import InputError, exit_on_input_error
 from ..validation.config import ensure_writable_dir
 
@@ -30,7 +30,7 @@ def parse_args(argv=None):
     parser.add_argument(
         '--serve',
         nargs='?',
-        type=positive,
+        type=port,
         const=8000,
         metavar='PORT',
         help='serve the folder to this machine (%(const)s)',

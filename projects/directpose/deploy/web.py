@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -40,6 +41,9 @@ def write_site(
         InputError: a file cannot be used, or the package cannot be had.
     """
     facts = read_facts(model)
+    twice = [name for name, count in Counter(Path(s).name for s in samples).items() if count > 1]
+    if twice:
+        raise InputError(f'--samples: {twice[0]} is there twice; give each another name')
     for sample in samples:
         problem = image_problem(sample)
         if problem or cv2.imread(sample) is None:

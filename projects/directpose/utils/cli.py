@@ -21,6 +21,17 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def port(text: str) -> int:
+    """A port to listen on.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not 1 <= int(text) <= 65535:
+        raise ValueError(text)
+    return int(text)
+
+
 def share(text: str) -> float:
     """A number from 0 to 1.
 

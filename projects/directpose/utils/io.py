@@ -22,10 +22,13 @@ def atomic_write(path: str | os.PathLike) -> Iterator[str]:
     same file do not write into each other's.
 
     Raises:
-        InputError: it cannot be written, for example because the disk is full.
+        InputError: it is a folder, or cannot be written, for example because the disk is full.
     """
     path = Path(path)
-    partial = path.with_name(f'.{path.stem}.{uuid.uuid4().hex}.partial{path.suffix}')
+    if os.path.isdir(path):
+        raise InputError(f'{path} is a folder; give the name of a file')
+    # Not with the whole name: that may be as long as a name can be.
+    partial = path.with_name(f'.{uuid.uuid4().hex}.partial{path.suffix}')
     try:
         yield str(partial)
         os.replace(partial, path)
@@ -34,7 +37,8 @@ def atomic_write(path: str | os.PathLike) -> Iterator[str]:
             f'cannot write {path} ({error.strerror or error}); what was there before is untouched'
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def write_bytes(content: bytes, path: str | os.PathLike) -> None:

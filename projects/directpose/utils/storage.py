@@ -8,7 +8,6 @@ import errno
 import functools
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from .errors import InputError, StorageError
@@ -137,10 +136,21 @@ def _kind(path: str) -> str:
         ) from error
 
 
+def _walk_local(folder: str) -> Iterator[str]:
+    """Files of a folder, also of folders that links point to; each folder once."""
+    seen = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        if os.path.realpath(parent) in seen:
+            folders.clear()
+            continue
+        seen.add(os.path.realpath(parent))
+        yield from (os.path.join(parent, name) for name in names)
+
+
 def walk(folder: str) -> Iterator[str]:
     """Names of the files in a folder and its subfolders, in order."""
     if not is_remote(folder):
-        yield from sorted(str(path) for path in Path(folder).rglob('*'))
+        yield from sorted(_walk_local(folder))
         return
     from pyarrow.fs import FileSelector
 

@@ -236,6 +236,17 @@ def check_oks(evaluator: dict, dataset: BaseCocoStyleDataset, split: str) -> Non
             )
 
 
+def ensure_writable_file(path: str, option: str) -> None:
+    """Make the folder of the file that a command-line option names, and check both.
+
+    Raises:
+        InputError: it is a folder, or its folder cannot be written to.
+    """
+    if os.path.isdir(path):
+        raise InputError(f'{option} {path} is a folder; give the name of a file')
+    ensure_writable_dir(os.path.dirname(os.path.abspath(path)), option)
+
+
 def ensure_writable_dir(path: str, option: str = '--work-dir') -> None:
     """Make the folder that a command-line option names, and check that it can be written to.
 

@@ -3,6 +3,7 @@
 The weights are their publishers'; nothing is distributed with this package.
 """
 
+import contextlib
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -203,7 +204,8 @@ def checkpoint_of(name: str, offline: bool = False, weights: str | None = None) 
     """
     model = find(name)
     make_home()
-    with FileLock(home() / f'{model.name}.lock'):
+    writable = os.access(home(), os.W_OK)
+    with FileLock(home() / f'{model.name}.lock') if writable else contextlib.nullcontext():
         if weights is not None:
             return convert_own(model, existing(weights))
         path = kept(model)
@@ -240,7 +242,10 @@ def obtain(model: PublishedModel, source: Path, offline: bool) -> None:
     Raises:
         InputError: that cannot be done.
     """
-    by_hand = f'put the file there by hand: {source}, or name it by --weights FILE'
+    by_hand = (
+        f'put the file there by hand: {source}, or name it by --weights FILE of directpose demo '
+        'or app'
+    )
     if model.by_hand:
         raise InputError(f'{model.name} can only be had by hand, see {model.url}; {by_hand}')
     if offline:
@@ -335,14 +340,25 @@ def convert(model: PublishedModel, source: Path, path: Path) -> str:
     return str(path)
 
 
+def model_of(argument: str) -> PublishedModel | None:
+    """The model that an argument of a tool names, if it does and is no file."""
+    return None if os.path.exists(argument) else MODELS.get(argument.removeprefix(SCHEME))
+
+
 def split_name(arguments: list[str]) -> list[str]:
-    """Arguments of a tool, a model's name in the first place replaced by CONFIG and CHECKPOINT."""
-    if not arguments or os.path.exists(arguments[0]):
+    """Arguments of a tool, a model's name in the first place replaced by CONFIG and CHECKPOINT.
+
+    The checkpoint is ``directpose://NAME``; see :func:`local_weights`.
+    """
+    model = model_of(arguments[0]) if arguments else None
+    if model is None:
         return arguments
-    first = arguments[0].removeprefix(SCHEME)
-    if first not in MODELS:
-        return arguments
-    return [config_path(MODELS[first].config), checkpoint_of(first), *arguments[1:]]
+    return [config_path(model.config), SCHEME + model.name, *arguments[1:]]
+
+
+def local_weights(checkpoint: str) -> str:
+    """Path of a checkpoint on this machine, also of ``directpose://NAME``."""
+    return checkpoint_of(checkpoint) if checkpoint.startswith(SCHEME) else checkpoint
 
 
 def register_scheme() -> None:

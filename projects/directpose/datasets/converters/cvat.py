@@ -1,5 +1,6 @@
 """Labels of CVAT, "CVAT for images 1.1": one XML file of skeletons, boxes and points."""
 
+import math
 import os.path as osp
 import re
 import xml.etree.ElementTree as ElementTree
@@ -127,8 +128,14 @@ def read_points(element: Element, size: tuple[int, int]) -> dict[str, tuple]:
 
 
 def read_box(box: Element) -> tuple[float, float, float, float]:
-    """x, y, width, height of a ``box``."""
+    """x, y, width, height of a ``box``.
+
+    Raises:
+        ValueError: a corner is missing, or no number.
+    """
     x1, y1, x2, y2 = (float(box.get(name, 'nan')) for name in ('xtl', 'ytl', 'xbr', 'ybr'))
+    if not all(map(math.isfinite, (x1, y1, x2, y2))):
+        raise ValueError(f'has a box with the corners {x1:g}, {y1:g}, {x2:g}, {y2:g}')
     return x1, y1, x2 - x1, y2 - y1
 
 

@@ -2,13 +2,24 @@
 
 import os.path as osp
 import re
+import urllib.parse
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
 from ...utils.errors import InputError
 from ...utils.io import read_json
-from .records import Labels, Person, Picture, Problem, in_image, in_order, make_skeleton, size_of
+from .records import (
+    MALFORMED,
+    Labels,
+    Person,
+    Picture,
+    Problem,
+    in_image,
+    in_order,
+    make_skeleton,
+    size_of,
+)
 
 UPLOAD = re.compile(r'^[0-9a-f]{8}-')  # what Label Studio puts before the name of an uploaded file
 
@@ -41,6 +52,10 @@ def read_label_studio(source: str, images: str | None, progress: Callable) -> La
             picture, wrong = read_task(task, folder)
         except ValueError as error:
             problems.append(Problem(where, str(error)))
+            continue
+        except MALFORMED as error:
+            what = f'is not as Label Studio writes it ({error!r})'
+            problems.append(Problem(where, what))
             continue
         pictures.append(picture)
         problems += [Problem(where, what) for what in wrong]
@@ -102,8 +117,9 @@ def find_image(data: dict, folder: str) -> str:
     values = [value for value in data.values() if isinstance(value, str)]
     if not values:
         raise ValueError('has no image')
-    name = osp.basename(values[0].split('?')[-1].split('=')[-1])
-    names = (name, UPLOAD.sub('', name))
+    path = urllib.parse.unquote(values[0].split('?')[-1].split('=')[-1])
+    name = osp.basename(path)
+    names = (path.lstrip('/'), name, UPLOAD.sub('', name))
     found = [path for path in map(Path(folder).joinpath, names) if path.exists()]
     return str(found[0] if found else Path(folder, name))
 

@@ -7,7 +7,17 @@ from pathlib import Path
 
 from ...utils.errors import InputError
 from ...utils.io import read_json
-from .records import Labels, Person, Picture, Problem, in_image, in_order, make_skeleton, size_of
+from .records import (
+    MALFORMED,
+    Labels,
+    Person,
+    Picture,
+    Problem,
+    in_image,
+    in_order,
+    make_skeleton,
+    size_of,
+)
 
 USUAL_CLASS = 'person'
 
@@ -32,7 +42,10 @@ def read_labelme(source: str, images: str | None, progress: Callable) -> Labels:
         raise InputError(f'{source} holds no JSON files of labelme')
     pictures, problems = [], []
     for path in progress(files):
-        picture, wrong = read_file(path, source, images)
+        try:
+            picture, wrong = read_file(path, source, images)
+        except (*MALFORMED, ValueError) as error:
+            picture, wrong = None, [f'is not as labelme writes it ({error!r})']
         problems += [Problem(str(path), what) for what in wrong]
         pictures += [picture] if picture else []
     people = [person for picture in pictures for person in picture.people]

@@ -13,7 +13,8 @@ from ..categories import other_side
 
 TURNED = (5, 6, 7, 8)  # EXIF orientations whose width and height are swapped, as OpenCV reads them
 EXIF_ORIENTATION = 274
-
+# What reading a record of another form than expected ends in.
+MALFORMED = (KeyError, IndexError, TypeError, AttributeError, OverflowError)
 
 COCO_NAMES = ['nose'] + [
     f'{side}_{part}'

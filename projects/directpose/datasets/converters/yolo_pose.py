@@ -1,5 +1,6 @@
 """Labels of Ultralytics' YOLO pose: a text file an image, coordinates as shares of its sides."""
 
+import math
 import os.path as osp
 from collections.abc import Callable
 from pathlib import Path
@@ -63,9 +64,10 @@ def read_config(path: Path) -> dict:
     """Content of the YAML file, with what keypoints need."""
     try:
         facts = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f'cannot read {path} ({error})') from error
-    missing = [key for key in ('names', 'kpt_shape') if key not in (facts or {})]
+    facts = facts if isinstance(facts, dict) else {}
+    missing = [key for key in ('names', 'kpt_shape') if key not in facts]
     if missing:
         raise InputError(f'{path} has no {" and no ".join(missing)}: not of a YOLO pose set')
     shape = facts['kpt_shape']
@@ -125,7 +127,11 @@ def read_image(path: Path, split: str, labels: Labels, values: int) -> None:
         labels.problems.append(Problem(str(path), 'is no image that can be read'))
         return
     people, text = [], label_file(path)
-    lines = text.read_text(encoding='utf-8').split('\n') if text.exists() else []
+    try:
+        lines = text.read_text(encoding='utf-8').split('\n') if text.exists() else []
+    except (OSError, UnicodeDecodeError) as error:
+        labels.problems.append(Problem(str(text), f'cannot be read ({error})'))
+        return
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
@@ -146,6 +152,8 @@ def read_line(line: str, labels: Labels, values: int, size: tuple[int, int]) -> 
         numbers = [float(word) for word in line.split()]
     except ValueError as error:
         raise ValueError(f'has something else than numbers ({error})') from error
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError('has a number that is not finite')
     wanted = 5 + values * len(names)
     if len(numbers) != wanted:
         raise ValueError(f'has {len(numbers)} numbers, not the {wanted} of {len(names)} keypoints')

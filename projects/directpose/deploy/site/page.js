@@ -21,7 +21,7 @@ function ready(message) {
   facts = message.facts;
   $('loading').hidden = true;
   $('backend').textContent = `${facts.name}, WebAssembly with ${message.threads} thread${message.threads > 1 ? 's' : ''}`;
-  for (const name of facts.samples) $('sample').add(new Option(name, `samples/${name}`));
+  for (const name of facts.samples) $('sample').add(new Option(name, `samples/${encodeURIComponent(name)}`));
   $('sample-label').hidden = !facts.samples.length;
   enable(ENTRIES, true);
   $('camera').disabled = !navigator.mediaDevices;
@@ -70,7 +70,7 @@ function people({ people: found, ms }) {
 const files = (list) => { if (list.length) look(list[0], list[0].name); };
 $('file').onchange = (event) => { files(event.target.files); event.target.value = ''; };
 $('sample').onchange = async ({ target }) => {
-  if (target.value) look(await (await fetch(target.value)).blob(), target.value.split('/').pop());
+  if (target.value) look(await (await fetch(target.value)).blob(), target.selectedOptions[0].text);
 };
 $('drop').ondragover = (event) => { event.preventDefault(); $('drop').classList.add('over'); };
 $('drop').ondragleave = () => $('drop').classList.remove('over');
