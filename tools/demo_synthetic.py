@@ -78,7 +78,8 @@ def draw_pictures(config: str, checkpoint: str, data_root: str, out: str, count:
         picture = draw(visualizer, image, sample, kpt_thr, with_gt=True)[..., ::-1]
         write_image(picture, osp.join(out, 'pictures', osp.basename(sample.img_path)))
         pictures.append(picture)
-    write_image(contact_sheet(pictures[:12], 3), osp.join(out, 'predictions.jpg'))
+    if pictures:
+        write_image(contact_sheet(pictures[:12], 3), osp.join(out, 'predictions.jpg'))
 
 
 def contact_sheet(pictures: list[np.ndarray], columns: int) -> np.ndarray:
@@ -97,14 +98,17 @@ def clear_folder(out: str) -> None:
     """Remove what an earlier call left, and nothing else.
 
     Raises:
-        InputError: the folder holds something and no mark of an earlier call.
+        InputError: the folder holds something and no mark of an earlier call, or its name would be
+            split where it is given to a config.
     """
-    mark = osp.join(out, '.directpose_demo')
-    if os.listdir(out) and not osp.exists(mark):
+    if ',' in out:
+        raise InputError(f'--out {out}: give a folder without a comma in its name')
+    mark = Path(out, '.directpose_demo')
+    if os.listdir(out) and not mark.exists():
         raise InputError(f'{out} is not empty; give another folder with --out')
-    shutil.rmtree(out)
-    os.makedirs(out)
-    open(mark, 'w').close()
+    for path in Path(out).iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    mark.touch()
 
 
 def has_bfloat16() -> bool:

@@ -215,13 +215,29 @@ def test_fake100(shared, tmp_path):
 @pytest.mark.parametrize(
     ('name', 'content', 'words'),
     [
-        ('found', [], 'holds no list of keypoint results'),
+        ('found', {}, 'holds no list of keypoint results'),
+        ('found', [], 'is an empty list: nobody was found'),
+        ('found', [result(1e12, 1)], 'more than any picture has pixels'),
         ('found', [dict(image_id=1, score=1)], 'result 0 has no keypoints'),
         ('found', [result(0, 1) | dict(keypoints=[1, 2])], 'result 0 has 2 numbers in keypoints'),
         ('found', [result(0, float('nan'))], 'result 0 has something else than finite numbers'),
         ('found', [result(0, 1, image_id=7)], 'result 0 is of image 7, which is not in'),
         ('truth', [], 'not of COCO'),
+        ('truth', dict(images=[], annotations=None, categories=[]), 'not of COCO'),
         ('truth', make_set([dict(image_id=1, bbox=[0, 0, 1, 1])]), 'annotation 1 has no keypoints'),
+        ('truth', make_set([annotation(0, image_id=7)]), "an image that is not in 'images'"),
+        ('truth', make_set([annotation(0) | dict(area=None)]), 'has None as its area'),
+        (
+            'truth',
+            make_set([annotation(0) | dict(bbox=[1, 2])]),
+            'has 2 numbers in bbox, not x',
+        ),
+        ('truth', make_set([annotation(0, visible=(0, 0))]), 'nobody has a labelled keypoint'),
+        (
+            'truth',
+            make_set([annotation(0)]) | dict(images=[dict(id=1)]),
+            'image 1 has no file_name',
+        ),
         (
             'truth',
             make_set([annotation(0)]) | dict(categories=[dict(id=1)]),

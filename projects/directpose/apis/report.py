@@ -275,7 +275,7 @@ def draw_people(image: np.ndarray, people: list[tuple], skeleton: dict, scale: f
         return image
     points = np.array([record['keypoints'] for record, _ in people], float)
     points = points.reshape(len(people), -1, 3)
-    xy = points[..., :2] * scale
+    xy = (points[..., :2] * scale).clip(-1e6, 1e6)  # OpenCV takes 32 bits
     sample = PoseDataSample()
     sample.pred_instances = InstanceData(
         keypoints=xy,

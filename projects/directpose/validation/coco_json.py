@@ -146,6 +146,11 @@ def annotation_problem(
             f'has category_id {annotation["category_id"]}; the model knows 1'
             + f' to {num_classes}' * (num_classes > 1)
         )
+    return numbers_problem(annotation, num_keypoints)
+
+
+def numbers_problem(annotation: dict, num_keypoints: int) -> str | None:
+    """What is wrong with the box, keypoints or area of an annotation, if anything is."""
     box, keypoints, area = annotation['bbox'], annotation['keypoints'], annotation.get('area', 0)
     for field, values in dict(bbox=box, keypoints=keypoints, area=[area]).items():
         if not all(isinstance(v, NUMBER) for v in values):
@@ -159,6 +164,8 @@ def annotation_problem(
             f'has {len(keypoints)} numbers in keypoints, that is {len(keypoints) / 3:g} keypoints, '
             f'but the metainfo of the dataset has {num_keypoints}'
         )
-    if len(box) != 4 or min(box[2:]) < 0 or area < 0:
+    if len(box) != 4:
+        return f'has {len(box)} numbers in bbox, not x, y, width and height'
+    if min(box[2:]) < 0 or area < 0:
         return f'has a negative size: bbox {box}, area {area}'
     return None

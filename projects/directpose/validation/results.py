@@ -5,10 +5,19 @@ from collections.abc import Mapping
 
 from ..utils.errors import InputError
 from ..utils.io import read_json
-from .coco_json import NUMBER, Kinds, field_problem, name_of
+from .coco_json import (
+    ANNOTATION_FIELDS,
+    LARGEST,
+    NUMBER,
+    OPTIONAL_ANNOTATION_FIELDS,
+    Kinds,
+    check_image_records,
+    field_problem,
+    name_of,
+    numbers_problem,
+)
 
 FIELDS: Kinds = dict(image_id=int, keypoints=list, score=NUMBER)
-PERSON_FIELDS: Kinds = dict(id=int, image_id=int, keypoints=list, bbox=list)
 
 
 def read_truth(path: str) -> dict:
@@ -18,24 +27,30 @@ def read_truth(path: str) -> dict:
         InputError: it cannot be read, or is none.
     """
     truth = read_json(path)
-    if not isinstance(truth, dict) or not {'images', 'annotations', 'categories'} <= set(truth):
+    parts = ('images', 'annotations', 'categories')
+    lists = [truth.get(part) for part in parts] if isinstance(truth, dict) else [None]
+    if not all(isinstance(part, list) and all(isinstance(r, dict) for r in part) for part in lists):
         raise InputError(f'{path} has no images, annotations or categories: not of COCO')
     return truth
 
 
 def check_people(path: str, truth: Mapping, num_keypoints: int) -> None:
-    """Check the annotations of a file for what the analysis of errors needs.
+    """Check the images and annotations of a file for what the analysis of errors needs.
 
     Raises:
-        InputError: naming the file, the annotation and what is wrong.
+        InputError: naming the file, the record and what is wrong; or nobody is labelled.
     """
+    check_image_records(path, truth['images'])
+    known = {image['id'] for image in truth['images']}
     for number, annotation in enumerate(truth['annotations']):
-        problem = field_problem(annotation, PERSON_FIELDS)
-        values = [] if problem else annotation['keypoints']
-        if not problem and len(values) != 3 * num_keypoints:
-            problem = f'has {len(values)} numbers in keypoints, not 3 for each of {num_keypoints}'
+        problem = field_problem(annotation, ANNOTATION_FIELDS, OPTIONAL_ANNOTATION_FIELDS)
+        problem = problem or numbers_problem(annotation, num_keypoints)
+        if not problem and annotation['image_id'] not in known:
+            problem = "names an image that is not in 'images'"
         if problem:
             raise InputError(f'{path}: {name_of("annotation", number, annotation)} {problem}')
+    if not any(any(annotation['keypoints'][2::3]) for annotation in truth['annotations']):
+        raise InputError(f'{path}: nobody has a labelled keypoint')
 
 
 def read_results(path: str, truth: Mapping, ann_file: str, num_keypoints: int) -> list[dict]:
@@ -51,11 +66,13 @@ def read_results(path: str, truth: Mapping, ann_file: str, num_keypoints: int) -
         InputError: the file cannot be read, or the results are not of these images or keypoints.
     """
     results = read_json(path)
-    if not isinstance(results, list) or not results:
+    if not isinstance(results, list):
         raise InputError(f'{path} holds no list of keypoint results')
+    if not results:
+        raise InputError(f'{path} is an empty list: nobody was found')
     known = {image['id'] for image in truth['images']}
     for number, result in enumerate(results):
-        problem = field_problem(result, FIELDS) or numbers_problem(result, num_keypoints)
+        problem = field_problem(result, FIELDS) or result_problem(result, num_keypoints)
         if problem:
             raise InputError(f'{path}: result {number} {problem}')
         if result['image_id'] not in known:
@@ -66,7 +83,7 @@ def read_results(path: str, truth: Mapping, ann_file: str, num_keypoints: int) -
     return [dict(category_id=1) | result for result in results]
 
 
-def numbers_problem(result: dict, num_keypoints: int) -> str | None:
+def result_problem(result: dict, num_keypoints: int) -> str | None:
     """What is wrong with the numbers of a result, if anything is."""
     values = result['keypoints']
     if len(values) != 3 * num_keypoints:
@@ -76,4 +93,6 @@ def numbers_problem(result: dict, num_keypoints: int) -> str | None:
         )
     if not all(isinstance(v, NUMBER) and math.isfinite(v) for v in (*values, result['score'])):
         return 'has something else than finite numbers in keypoints or score'
+    if max(map(abs, values)) > LARGEST:
+        return f'has {max(values, key=abs):g} in keypoints, more than any picture has pixels'
     return None
