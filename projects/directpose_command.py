@@ -28,7 +28,7 @@ def main() -> None:
     try:
         from directpose.cli import main as run
     except (ImportError, OSError) as error:  # OSError: a library of torch is missing
-        sys.exit(f'error: {error}\ndirectpose doctor tells what is wrong, and what mends it')
+        sys.exit(f'error: {error}\ndirectpose doctor tells what is wrong, and what fixes it')
     run()
 
 
@@ -60,7 +60,7 @@ def supported() -> dict[str, tuple[str, str]]:
 
 
 def check_packages() -> list[tuple[str, str]]:
-    """Print the version of each package; the faults, and what mends them."""
+    """Print the version of each package; the faults, and what fixes them."""
     from packaging.version import Version
 
     faults = []

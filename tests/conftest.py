@@ -37,7 +37,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope='session')
 def synthetic_set(tmp_path_factory) -> Path:
-    """A small synthetic set: 8 training and 4 held-back images."""
+    """A small synthetic set: 8 training and 4 held-out images."""
     from directpose.datasets.synthetic.scenes import make_synthetic_set
 
     out = tmp_path_factory.mktemp('synthetic') / 'set'

@@ -47,7 +47,7 @@ def parse_args(argv=None):
     )
     parser.add_argument('--out', default='work_dirs/demo', help='folder to write to')
     parser.add_argument('--num-train', type=positive, default=3000, help='training images')
-    parser.add_argument('--num-val', type=positive, default=500, help='held-back images')
+    parser.add_argument('--num-val', type=positive, default=500, help='held-out images')
     parser.add_argument(
         '--seed', type=not_negative, default=0, help='of the set and of the training'
     )
@@ -64,7 +64,7 @@ def data_options(data_root: str) -> list[str]:
 
 
 def draw_pictures(config: str, checkpoint: str, data_root: str, out: str, count: int) -> None:
-    """Draw the first held-back images, and all of them on one sheet, ``predictions.jpg``."""
+    """Draw the first held-out images, and all of them on one sheet, ``predictions.jpg``."""
     model = load_model(config, checkpoint, default_device())
     dataset = DATASETS.build({**model.cfg.val_dataloader.dataset, 'data_root': data_root})
     visualizer, kpt_thr = build_visualizer(model), keypoint_threshold(model.cfg)
@@ -142,7 +142,7 @@ def main(argv=None):
         *options,
         f'randomness.seed={args.seed}',
     )
-    # The last one, not the best: the held-back images choose nothing.
+    # The last one, not the best: the held-out images choose nothing.
     with open(osp.join(work_dir, 'last_checkpoint'), encoding='utf-8') as file:
         last = file.read().strip()
     checkpoint, metrics_file = osp.join(out, 'checkpoint.pth'), osp.join(out, 'metrics.json')
@@ -167,7 +167,7 @@ def main(argv=None):
     text = '\n'.join('| ' + ' | '.join(row) + ' |' for row in table)
     with open(osp.join(out, 'metrics.md'), 'w', encoding='utf-8') as file:
         file.write(text + '\n')
-    print(f'\nKeypoint AP on the {args.num_val} held-back images:\n\n{text}\n')
+    print(f'\nKeypoint AP on the {args.num_val} held-out images:\n\n{text}\n')
     print(f'pictures    {osp.join(out, "predictions.jpg")}, {osp.join(out, "pictures/")}')
     print(f'results     {osp.join(out, "results.keypoints.json")}, {metrics_file}')
     print(f'checkpoint  {checkpoint}')

@@ -20,7 +20,7 @@ def parse_args(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('out', help='folder to make: images/ and annotations/{train,val}.json')
     parser.add_argument('--num-train', type=positive, default=1024, help='training images')
-    parser.add_argument('--num-val', type=positive, default=64, help='held-back images')
+    parser.add_argument('--num-val', type=positive, default=64, help='held-out images')
     parser.add_argument(
         '--seed', type=not_negative, default=0, help='the same seed makes the same bytes'
     )
@@ -68,7 +68,7 @@ def main(argv=None):
         make_coco_layout_set(**common, labels=args.labels, long_side=args.long_side)
     else:
         make_synthetic_set(**common, scenes=args.scenes, unlabelled=args.unlabelled)
-    print(f'{args.num_train} training and {args.num_val} held-back images are in {args.out}')
+    print(f'{args.num_train} training and {args.num_val} held-out images are in {args.out}')
 
 
 if __name__ == '__main__':

@@ -223,7 +223,7 @@ def test_broken_labels_are_listed_and_left_out_only_if_told(kind, images, tmp_pa
     more, words = BROKEN[kind]
     source, out = WRITERS[kind](tmp_path, images, more), tmp_path / 'labels.json'
     arguments = [kind, str(source), '--out', str(out)]
-    with pytest.raises(SystemExit, match='1 labels cannot be used; mend them, or leave them out'):
+    with pytest.raises(SystemExit, match='1 labels cannot be used; fix them, or leave them out'):
         main(arguments)
     assert words in capsys.readouterr().err and not out.exists()
     with pytest.raises(SystemExit) as stop:

@@ -166,7 +166,7 @@ def test_hard_scenes_are_harder():
 
 
 def test_people_without_labels(tmp_path):
-    """A share of the training people; the boxes stay, and so do those of the held-back images."""
+    """A share of the training people; the boxes stay, and so do those of the held-out images."""
     count = ['--num-train', 12, '--num-val', 3, '--workers', 1]
     call('make_synthetic', tmp_path / 'set', *count, '--unlabelled', 0.3)
     train, val = (

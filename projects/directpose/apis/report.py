@@ -143,7 +143,7 @@ def summarise(numbers: dict) -> list[str]:
     best = max(gains, key=lambda name: gains[name])
     if gains[best] > 0:
         lines.append(
-            f'The costliest kind of error is {REPAIRED.get(best, best)}: mended, the AP would be '
+            f'The costliest kind of error is {REPAIRED.get(best, best)}: fixed, the AP would be '
             f'{number(ap + gains[best])} instead of {number(ap)}.'
         )
     shown = people['shown']

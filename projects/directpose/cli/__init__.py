@@ -5,7 +5,7 @@ import sys
 
 COMMANDS = dict(
     demo='find and draw people in images, videos or a camera stream',
-    doctor='versions, what is compiled, and what mends what is wrong',
+    doctor='versions, what is compiled, and what fixes what is wrong',
     models='published models by name',
     train='train a model',
     test='evaluate a model',

@@ -78,7 +78,7 @@ def check_problems(labels: Labels, skip: bool) -> None:
         print(f'… and {more} more', file=sys.stderr)
     if labels.problems and not skip:
         raise InputError(
-            f'{len(labels.problems)} labels cannot be used; mend them, or leave them out with '
+            f'{len(labels.problems)} labels cannot be used; fix them, or leave them out with '
             '--skip-broken'
         )
     if not any(picture.people for picture in labels.pictures):

@@ -8,7 +8,7 @@ from .average_precision import keypoint_ap
 from .error_types import ERRORS
 from .matching import Match, Matching, area_of
 
-# What is mended, in the order of the report; see mend
+# What is fixed, in the order of the report; see mend
 REPAIRS = (*ERRORS[1:], 'keypoints', 'score', 'doubled', 'background', 'missed')
 
 
@@ -19,7 +19,7 @@ def oracles(
     sigmas: np.ndarray,
     progress: Callable = iter,
 ) -> dict[str, float]:
-    """AP if each kind of error were mended, the others left.
+    """AP if each kind of error were fixed, the others left.
 
     Args:
         matching: of all predictions.

@@ -224,7 +224,7 @@ def make_synthetic_set(
 
     Args:
         out, workers: see :func:`write_set`.
-        num_train, num_val: images of the two splits; the last ``num_val`` are held back.
+        num_train, num_val: images of the two splits; the last ``num_val`` are held out.
         seed: the same seed gives the same bytes.
         scenes: a name in ``SCENES``.
         unlabelled: share of the training people who have a box and no labelled keypoint.
