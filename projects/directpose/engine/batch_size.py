@@ -53,7 +53,7 @@ def largest_batch(peak_of: Callable[[int], float], memory: float, most: int) -> 
     """The largest batch that takes at most a share of the memory.
 
     Memory grows by the same with each image, so a line through a few small batches tells it. As
-    images differ, a step with that batch is tried; if it fails, the half.
+    images differ, a step with that batch is tried; if it takes more, the half.
 
     Args:
         peak_of: the memory that a step with a batch takes; an OutOfMemoryError if there is less.
@@ -84,15 +84,14 @@ def largest_batch(peak_of: Callable[[int], float], memory: float, most: int) -> 
     growth, rest = np.polyfit(batches, peaks, 1)
     fits = int((FILL * memory - rest) / growth) if growth > 0 else batches[-1]
     batch = max(1, min(fits, most))
-    while batch > 1 and not is_possible(peak_of, batch):
+    while batch > 1 and not is_possible(peak_of, batch, FILL * memory):
         batch //= 2
     return batch
 
 
-def is_possible(peak_of: Callable[[int], float], batch: int) -> bool:
-    """Whether the memory is enough for a batch."""
+def is_possible(peak_of: Callable[[int], float], batch: int, memory: float) -> bool:
+    """Whether a batch takes so much memory at most, or up to a twentieth more: images differ."""
     try:
-        peak_of(batch)
+        return peak_of(batch) <= 1.05 * memory
     except torch.cuda.OutOfMemoryError:
         return False
-    return True

@@ -28,13 +28,8 @@ def assign_points(
     Returns:
         matched_gt_inds (P,): index of the person, -1 for background.
     """
-    if len(bboxes) == 0:
-        return points.new_full((len(points),), -1, dtype=torch.long)
     candidates = center_region(points, strides, regress_ranges, bboxes, center_radius)
-    areas = (bboxes[:, 2:] - bboxes[:, :2]).prod(-1)
-    costs = areas.expand(len(points), -1).masked_fill(~candidates, float('inf'))
-    smallest, matched_gt_inds = costs.min(-1)
-    return matched_gt_inds.masked_fill(smallest.isinf(), -1)
+    return smallest(bboxes, candidates)
 
 
 def center_region(
@@ -86,8 +81,7 @@ class CenterAssigner:
             probs (N, G): predicted probability of the person's class.
             bboxes (G, 4): of the people.
         """
-        areas = (bboxes[:, 2:] - bboxes[:, :2]).prod(-1)
-        return cheapest(areas.expand_as(candidates), candidates)
+        return smallest(bboxes, candidates)
 
 
 @TASK_UTILS.register_module()
@@ -121,9 +115,15 @@ class OKSAssigner(CenterAssigner):
         return cheapest(costs, candidates & torch.zeros_like(candidates).scatter(0, ranked, taken))
 
 
+def smallest(bboxes: Tensor, candidates: Tensor) -> Tensor:
+    """Index (N,) of the least of the boxes (G, 4) that each row (N, G) may have, -1 for none."""
+    areas = (bboxes[:, 2:] - bboxes[:, :2]).prod(-1)
+    return cheapest(areas.expand_as(candidates), candidates)
+
+
 def cheapest(costs: Tensor, allowed: Tensor) -> Tensor:
     """Index (N,) of the least allowed cost of each row (N, G), -1 where nothing is allowed."""
     if costs.shape[1] == 0:
         return costs.new_full((len(costs),), -1, dtype=torch.long)
-    smallest, inds = costs.masked_fill(~allowed, float('inf')).min(1)
-    return inds.masked_fill(smallest.isinf(), -1)
+    least, inds = costs.masked_fill(~allowed, float('inf')).min(1)
+    return inds.masked_fill(least.isinf(), -1)

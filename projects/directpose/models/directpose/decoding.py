@@ -46,7 +46,7 @@ def select_candidates(
 
     Args:
         cls_scores: logits (B, C, H_l, W_l) of all levels, finest first.
-        centernesses: logits (B, 1, H_l, W_l).
+        centernesses: logits (B, 1 or C, H_l, W_l).
 
     Returns:
         Their locations, labels (N,) and scores (N,): sqrt(class probability x centerness).

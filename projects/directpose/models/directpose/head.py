@@ -47,6 +47,7 @@ class DirectPoseHead(BaseDenseHead):
         stacked_convs: convolutions of each tower.
         kpt_first_kernel: kernel size of the keypoint tower's first convolution, which is its only
             dense one and costs the most.
+        num_norm_groups: of the normalisations of the cls and bbox towers.
         strides: stride of each level, in pixels, finest first, each twice the one before.
         finer_strides: the same of finer levels, which the keypoint predictor reads and where
             nobody is predicted.
@@ -279,16 +280,19 @@ class DirectPoseHead(BaseDenseHead):
 
     @torch.no_grad()
     def _assign(self, priors: Tensor, labels: InstanceData) -> Tensor:
-        """Index of the person of each location (P,), -1 for background.
+        """Index of the person of each location (P,), -1 for background."""
+        ranges, bboxes = self._ranges_and_boxes(priors, labels)
+        return assign_points(priors[:, :2], priors[:, 2], ranges, bboxes, self.center_radius)
 
-        A person without a labelled keypoint gets no location: its box is made empty.
+    def _ranges_and_boxes(self, priors: Tensor, people: InstanceData) -> tuple[Tensor, Tensor]:
+        """The regress ranges (P, 2) of locations (P, 4), and the boxes (G, 4) of people.
+
+        For somebody without a labelled keypoint the box is empty: no location learns that person.
         """
-        labelled = (labels.keypoints_visible > 0).any(-1, keepdim=True)
-        bboxes = torch.where(labelled, labels.bboxes.float(), 0.0)
+        labelled = (people.keypoints_visible > 0).any(-1, keepdim=True)
+        bboxes = torch.where(labelled, people.bboxes.float(), 0.0)
         levels = torch.bucketize(priors[:, 2].contiguous(), self.strides)
-        return assign_points(
-            priors[:, :2], priors[:, 2], self.regress_ranges[levels], bboxes, self.center_radius
-        )
+        return self.regress_ranges[levels], bboxes
 
     # ------------------------------------------------------------------ inference
 

@@ -112,14 +112,8 @@ class DirectPoseV2Head(DirectPoseHead):
         return losses
 
     def _candidates(self, priors: Tensor, people: InstanceData) -> Tensor:
-        """Which locations (P, 4) may be positive for whom: (P, G).
-
-        For a person without a labelled keypoint none may: its box is made empty.
-        """
-        labelled = people.keypoints_visible.any(-1, keepdim=True)
-        bboxes = torch.where(labelled, people.bboxes, 0.0)
-        levels = torch.bucketize(priors[:, 2].contiguous(), self.strides)
-        ranges = self.regress_ranges[levels]
+        """Which locations (P, 4) may be positive for whom: (P, G)."""
+        ranges, bboxes = self._ranges_and_boxes(priors, people)
         radius = self.assigner.center_radius
         return center_region(priors[:, :2], priors[:, 2], ranges, bboxes, radius)
 
