@@ -86,7 +86,7 @@ def test_training_steps(benchmark, root, tmp_path):
         (['--vs', CONFIG, '--size', '64x64'], 'named twice'),
         (['--forms', 'onnx', '--vs', FCOS, '--size', '64x64'], '--forms onnx runs a DirectPose'),
         (['--forms', 'openvino'], 'pip install openvino'),
-        (['--vs', 'nowhere.py'], 'cannot load the config nowhere.py'),
+        (['--vs', 'nowhere.py'], 'cannot read the config nowhere.py'),
         (['--vs', 'mmdet::nowhere.py'], 'cannot load the config mmdet::nowhere.py'),
     ],
 )

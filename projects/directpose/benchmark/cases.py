@@ -20,7 +20,7 @@ from torch import nn
 from ..datasets.metainfo import parse_metainfo
 from ..deploy.fast_form import optimize_for_inference
 from ..models import DirectPose
-from ..utils.config import config_error_context
+from ..utils.config import config_error_context, read_config
 from ..utils.errors import InputError
 from ..weights.checkpoint import check_checkpoint, read_checkpoint
 from ..weights.zoo import local_weights
@@ -70,18 +70,27 @@ class Case(NamedTuple):
     people: int | None
 
 
+def named_config(name: str) -> Config:
+    """A config by ``package::`` name.
+
+    Raises:
+        InputError: there is none.
+    """
+    try:
+        return get_config(name)
+    except (OSError, ValueError, AssertionError, KeyError, ImportError) as error:
+        raise InputError(
+            f'cannot load the config {name} ({error}); give a file, mmpose::PATH or mmdet::PATH'
+        ) from error
+
+
 def load_config(name: str, person_only: bool) -> Config:
     """A config by path or ``package::`` name, without pretrained weights.
 
     Raises:
         InputError: there is none.
     """
-    try:
-        cfg = get_config(name) if '::' in name else Config.fromfile(name)
-    except (OSError, ValueError, AssertionError, KeyError, ImportError) as error:
-        raise InputError(
-            f'cannot load the config {name} ({error}); give a file, mmpose::PATH or mmdet::PATH'
-        ) from error
+    cfg = named_config(name) if '::' in name else read_config(name)
     drop_pretrained(cfg.model)
     for part in (cfg.model, cfg.model.get('roi_head', {})):
         head = part.get('bbox_head')

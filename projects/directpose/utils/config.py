@@ -71,17 +71,20 @@ def override_by_type(parts: Sequence[dict], **changes: dict | list[dict] | None)
 
 
 def read_config(path: str) -> Config:
-    """A config file.
+    """A config file of a model.
 
     Raises:
-        InputError: it is missing, or no config.
+        InputError: it is missing, no config, or has no model.
     """
     try:
-        return Config.fromfile(path)
+        cfg = Config.fromfile(path)
     except OSError as error:
         raise InputError(f'cannot read the config {path} ({error}); check the path') from error
     except (SyntaxError, ConfigParsingError) as error:
         raise InputError(f'{path} is no config that mmengine can read ({error})') from error
+    if not isinstance(cfg.get('model'), dict):
+        raise InputError(f'{path} has no model; compare with the configs of directpose')
+    return cfg
 
 
 def merge_options(cfg: Config, options: dict | None) -> None:
