@@ -44,6 +44,18 @@ def test_patterns_name_files(tmp_path):
     assert find_inputs([str(tmp_path / '*')]) == [str(tmp_path / 'a.jpg')]
 
 
+def test_pictures_of_an_earlier_call_are_passed_over(tmp_path):
+    (tmp_path / 'out').mkdir()
+    seen, drawn = tmp_path / 'a.jpg', tmp_path / 'out/00001_a.jpg'
+    seen.touch()
+    drawn.touch()
+    out = str(tmp_path / 'out')
+    assert find_inputs([str(tmp_path)], out) == find_inputs([f'{tmp_path}/**'], out) == [str(seen)]
+    assert find_inputs([str(drawn)], out) == [str(drawn)]
+    with pytest.raises(InputError, match='names no image or video'):
+        find_inputs([out], out)
+
+
 def test_a_list_with_a_byte_order_mark(tmp_path):
     (tmp_path / 'list.txt').write_bytes('\ufeffa.jpg\nb.jpg\n'.encode())
     assert list(list_images(str(tmp_path / 'list.txt'))) == ['a.jpg', 'b.jpg']

@@ -5,6 +5,7 @@ import io
 import os.path as osp
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import cv2
 import mmcv
@@ -48,9 +49,13 @@ def files_in(folder: str, suffixes: Sequence[str]) -> list[str]:
     return [path for path in paths if path.lower().endswith(tuple(suffixes))]
 
 
-def find_inputs(inputs: Iterable[str]) -> list[str]:
+def find_inputs(inputs: Iterable[str], out: str | None = None) -> list[str]:
     """Images and videos named by files, folders (with their subfolders) and glob patterns, and
     cameras named by numbers, in order.
+
+    Args:
+        inputs: names.
+        out: folder of results, whose pictures are passed over where no file of it is named.
 
     Raises:
         InputError: an input names nothing.
@@ -58,11 +63,11 @@ def find_inputs(inputs: Iterable[str]) -> list[str]:
     paths = []
     for item in inputs:
         if osp.isdir(item):
-            found = files_in(item, IMAGE_SUFFIXES + VIDEO_SUFFIXES)
+            found = drop_inside(out, files_in(item, IMAGE_SUFFIXES + VIDEO_SUFFIXES))
         elif osp.exists(item) or is_camera(item):
             found = [item]
         else:
-            found = sorted(filter(osp.isfile, glob.glob(item, recursive=True)))
+            found = drop_inside(out, sorted(filter(osp.isfile, glob.glob(item, recursive=True))))
         if not found:
             raise InputError(
                 f'{item} names no image or video: give files, folders, glob patterns or a camera '
@@ -70,6 +75,13 @@ def find_inputs(inputs: Iterable[str]) -> list[str]:
             )
         paths += found
     return list(dict.fromkeys(paths))
+
+
+def drop_inside(folder: str | None, paths: list[str]) -> list[str]:
+    """The paths that do not lie in a folder."""
+    if folder is None:
+        return paths
+    return [p for p in paths if Path(folder).resolve() not in Path(p).resolve().parents]
 
 
 def load_model(

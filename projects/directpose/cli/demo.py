@@ -173,7 +173,7 @@ def show(picture: np.ndarray) -> bool:
 @exit_on_input_error
 def main(argv=None):
     args = parse_args(argv)
-    inputs = find_inputs(args.inputs)
+    inputs = find_inputs(args.inputs, args.out)
     ensure_writable_dir(args.out, '--out')
     args.save_json = args.save_json or osp.join(args.out, 'predictions.json')
     ensure_writable_file(args.save_json, '--save-json')
