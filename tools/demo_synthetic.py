@@ -107,7 +107,7 @@ def clear_folder(out: str) -> None:
     if os.listdir(out) and not mark.exists():
         raise InputError(f'{out} is not empty; give another folder with --out')
     for path in Path(out).iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     mark.touch()
 
 

@@ -55,12 +55,20 @@ def photo(synthetic_set):
     return synthetic_set / 'images/000001.jpg'
 
 
-def test_requests_of_several_kinds_do_not_share_a_picture(trained, tmp_path):
+def test_requests_of_several_kinds_do_not_share_a_picture(photo, trained, tmp_path):
     from directpose.apis.app import App
 
+    film = str(tmp_path / 'film.mp4')
+    image = cv2.imread(str(photo))
+    with VideoWriter(film, 5) as writer:
+        writer.write(image)
     model = load_model(CONFIG, str(trained / 'epoch_1.pth'), 'cpu')
     app = App(model, str(tmp_path), max_pixels=10**6, max_frames=3)
-    assert len(set(map(id, app.visualizers.values()))) == 3
+    with mock.patch('directpose.apis.app.draw_tracked', return_value=image) as drawn:
+        app.photo(str(photo), 0.3, 0.3)
+        app.frame(image, 0.3, 0.3)
+        app.video(film, 0.3, 0.3, smooth=False, progress=mock.Mock())
+    assert len({id(call.args[0]) for call in drawn.call_args_list}) == drawn.call_count == 3
 
 
 def test_a_port_that_is_taken(served):

@@ -52,8 +52,8 @@ def test_pictures_of_an_earlier_call_are_passed_over(tmp_path):
     out = str(tmp_path / 'out')
     assert find_inputs([str(tmp_path)], out) == find_inputs([f'{tmp_path}/**'], out) == [str(seen)]
     assert find_inputs([str(drawn)], out) == [str(drawn)]
-    with pytest.raises(InputError, match='names no image or video'):
-        find_inputs([out], out)
+    assert find_inputs([out], out) == [str(drawn)]
+    assert find_inputs([out], str(tmp_path)) == [str(drawn)]
 
 
 def test_a_list_with_a_byte_order_mark(tmp_path):

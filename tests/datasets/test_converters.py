@@ -243,7 +243,7 @@ def label_studio_point(**value):
         ('yolo-pose', '0 nan 0.5 0.1 0.1' + 9 * ' 0' + '\n', 'a.txt:2: has a number that is not'),
         ('labelme', labelme_shape('top', [['x', 'y']]), 'a.json: is not as labelme writes it'),
         ('labelme', dict(shape_type='point', points=[[1, 1]]), "(KeyError('label'))"),
-        ('cvat', '</skeleton><box label="rod"/><skeleton>', 'image 0 (a.jpg): has a box with the'),
+        ('cvat', '</skeleton><box label="rod"/><skeleton>', 'image 0 (a.jpg), box: has a box with'),
         (
             'label-studio',
             label_studio_point(y=1, keypointlabels=['top']),
@@ -261,11 +261,12 @@ def test_malformed_labels_are_listed(kind, more, words, images, tmp_path, capsys
 
 def test_names_of_images_in_label_studio(images):
     (images / 'sub').mkdir()
-    for name in ('my photo.jpg', 'sub/b.jpg'):
+    for name in ('my photo.jpg', 'sub/b.jpg', 'a%20b.jpg'):
         (images / name).touch()
     served = '/data/local-files/?d='
     assert find_image(dict(image=f'{served}my%20photo.jpg'), images) == str(images / 'my photo.jpg')
     assert find_image(dict(image=f'{served}sub/b.jpg'), images) == str(images / 'sub/b.jpg')
+    assert find_image(dict(image=f'{served}a%20b.jpg'), images) == str(images / 'a%20b.jpg')
 
 
 def test_boxes_of_cvat_beside_its_skeletons(images, tmp_path, capsys):
@@ -279,11 +280,11 @@ def test_boxes_of_cvat_beside_its_skeletons(images, tmp_path, capsys):
     source.write_text(text.replace('<skeleton', f'{box}<skeleton', 1))
     with pytest.raises(SystemExit):
         main(arguments)
-    assert 'image 0 (a.jpg), box: there are two in group 4' in capsys.readouterr().err
-    with pytest.raises(SystemExit, match='3'):
-        main([*arguments, '--skip-broken'])
-    (annotation,) = json.loads(out.read_text())['annotations']
-    assert annotation['bbox'] == [10, 20, 70, 40]
+    assert 'image 0 (a.jpg), skeleton: has 2 boxes in its group' in capsys.readouterr().err
+    # Without keypoints, a group is nothing.
+    source.write_text(text.replace('<skeleton', f'{box.replace("4", "5") * 2}<skeleton', 1))
+    main(arguments)
+    assert len(json.loads(out.read_text())['annotations']) == 3
 
 
 @pytest.mark.parametrize(
@@ -297,6 +298,16 @@ def test_sides_are_known_by_names(name, other):
     names = ['lip', name, 'rest', other]
     assert other_side(name, names) == other and other_side(other, names) == name
     assert other_side('lip', names) == other_side('rest', names) == ''
+
+
+def test_a_config_needs_two_keypoints(images, tmp_path):
+    shapes = [labelme_shape('top', [[20, 30]])]
+    for name in ('a', 'b'):
+        record = dict(shapes=shapes, imagePath=f'images/{name}.jpg')
+        (tmp_path / f'{name}.json').write_text(json.dumps(record))
+    arguments = ['labelme', str(tmp_path), '--out', str(tmp_path / 'o.json'), '--split', '0.5']
+    with pytest.raises(SystemExit, match='--config is for two keypoints or more'):
+        main([*arguments, '--config', str(tmp_path / 'own.py')])
 
 
 def test_a_person_without_a_box_gets_one(images, tmp_path):

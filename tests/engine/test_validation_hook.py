@@ -6,7 +6,17 @@ import pytest
 import torch
 from directpose.engine import CheckDataHook, validation_hook
 from directpose.utils.errors import InputError
+from directpose.weights.checkpoint import check_shapes
 from torch import nn
+
+
+def test_weights_of_a_parallel_training(tmp_path):
+    """mmengine takes their prefix off."""
+    model, path = nn.Linear(3, 2), str(tmp_path / 'start.pth')
+    torch.save({f'module.{name}': w for name, w in model.state_dict().items()}, path)
+    check_shapes(path, model)
+    with pytest.raises(InputError, match='weights have another shape'):
+        check_shapes(path, nn.Linear(4, 2))
 
 
 @pytest.mark.parametrize(

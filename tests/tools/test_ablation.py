@@ -88,6 +88,8 @@ def test_half_precision(tool, configs, tmp_path):
 def test_results_of_an_older_config_are_refused(tool, configs, tmp_path):
     arguments = [*configs, '--work-dir', str(tmp_path / 'out'), '--seeds', '0']
     tool.main(arguments)
+    with pytest.raises(SystemExit, match='or with another --amp'):
+        tool.main([*arguments, '--amp'])
     with open(configs[0], 'a') as file:
         file.write('train_cfg = dict(max_epochs=7)\n')
     with pytest.raises(SystemExit, match=r'another version of .*base\.py'):

@@ -289,7 +289,16 @@ def test_demo_keeps_what_was_seen_before_ctrl_c(trained, synthetic_set, tmp_path
     monkeypatch.setattr(demo, 'run_image', interrupted)
     with pytest.raises(SystemExit, match='130'):
         demo.main([CONFIG, str(trained / 'epoch_1.pth'), str(images), '--out', str(tmp_path)])
-    assert len(json.loads((tmp_path / 'predictions.json').read_text())['images']) == 2
+    kept = (tmp_path / 'predictions.json').read_text()
+    assert len(json.loads(kept)['images']) == 2
+
+    def fail(*_):
+        raise RuntimeError('out of memory')
+
+    monkeypatch.setattr(demo, 'run_image', fail)
+    with pytest.raises(RuntimeError):
+        demo.main([CONFIG, str(trained / 'epoch_1.pth'), str(images), '--out', str(tmp_path)])
+    assert (tmp_path / 'predictions.json').read_text() == kept
 
 
 def test_a_file_to_write_is_checked_before_the_work(trained, synthetic_set, tmp_path):

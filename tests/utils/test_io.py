@@ -45,4 +45,13 @@ def test_links_to_folders_are_followed_once(tmp_path):
     (tmp_path / 'set/folder.jpg').mkdir(parents=True)
     (tmp_path / 'set/link').symlink_to(tmp_path / 'real')
     (tmp_path / 'set/again').symlink_to(tmp_path / 'set')
+    (tmp_path / 'set/up').symlink_to(tmp_path)
     assert list(walk(str(tmp_path / 'set'))) == [str(tmp_path / 'set/link/a.jpg')]
+
+
+def test_files_have_the_names_of_their_folders_not_of_links(tmp_path, monkeypatch):
+    (tmp_path / 'real').mkdir()
+    (tmp_path / 'real/a.jpg').touch()
+    (tmp_path / 'alias').symlink_to(tmp_path / 'real')
+    monkeypatch.chdir(tmp_path)
+    assert list(walk('.')) == ['real/a.jpg']

@@ -218,6 +218,9 @@ def test_configs_that_cannot_be_read(tmp_path):
     (tmp_path / 'bad.py').write_text('model = dict(')
     with pytest.raises(InputError, match=r'bad\.py is no config that mmengine can read'):
         read_config(str(tmp_path / 'bad.py'))
+    (tmp_path / 'own.py').write_text("custom_imports = dict(imports=['no_such_package'])")
+    with pytest.raises(InputError, match=r'own\.py is no config that mmengine can read'):
+        read_config(str(tmp_path / 'own.py'))
     (tmp_path / 'empty.py').write_text('data = 1')
     with pytest.raises(InputError, match=r'empty\.py has no model'):
         read_config(str(tmp_path / 'empty.py'))

@@ -359,6 +359,10 @@ def test_names_are_only_resolved_when_needed(tiny, server, tmp_path, synthetic_s
     done = call('demo', '--out', tmp_path, 'tiny', image, '--offline')
     assert done.returncode == 1 and 'nothing is downloaded with --offline' in done.stderr
     assert call('infer', 'tiny', image.parent, '--nonsense').returncode == 2
+    done = call('demo', 'tiny', '--offline', image)
+    assert done.returncode == 1 and 'nothing is downloaded with --offline' in done.stderr
+    assert call('demo', 'tiny', image, '--model', 'tiny').returncode == 2
+    assert call('app', 'tiny', 'own.pth').returncode == 2
     assert not server.requests
     own = tmp_path / 'own.pth'
     own.write_bytes(server.content)

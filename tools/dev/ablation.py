@@ -68,14 +68,17 @@ def check_same_config(config: Path, folder: Path, amp: bool) -> None:
         InputError: it was made with another one.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    kept = folder / 'config.txt'
-    text = read_config(str(config)).pretty_text + '# --amp\n' * amp
-    if kept.exists() and kept.read_text(encoding='utf-8') != text:
+    written = {
+        folder / 'config.txt': read_config(str(config)).pretty_text,
+        folder / 'precision.txt': 'half' if amp else 'float32',
+    }
+    if any(path.exists() and path.read_text(encoding='utf-8') != written[path] for path in written):
         raise InputError(
             f'{folder} holds a run of another version of {config}, or with another --amp; remove '
             'it or give another --work-dir'
         )
-    write_text(text, kept)
+    for path, text in written.items():
+        write_text(text, path)
 
 
 def plus_minus(values: list[float]) -> str:

@@ -55,7 +55,8 @@ def find_inputs(inputs: Iterable[str], out: str | None = None) -> list[str]:
 
     Args:
         inputs: names.
-        out: folder of results, whose pictures are passed over where no file of it is named.
+        out: folder of results; where a folder or pattern has other files as well, its own are
+            passed over.
 
     Raises:
         InputError: an input names nothing.
@@ -78,10 +79,11 @@ def find_inputs(inputs: Iterable[str], out: str | None = None) -> list[str]:
 
 
 def drop_inside(folder: str | None, paths: list[str]) -> list[str]:
-    """The paths that do not lie in a folder."""
+    """The paths that do not lie in a folder; all of them if every one does."""
     if folder is None:
         return paths
-    return [p for p in paths if Path(folder).resolve() not in Path(p).resolve().parents]
+    top = Path(folder).resolve()
+    return [path for path in paths if top not in Path(path).resolve().parents] or paths
 
 
 def load_model(

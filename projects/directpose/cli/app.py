@@ -43,7 +43,9 @@ def parse_args(argv=None):
         '--max-frames', type=positive, default=1500, help='of a video (%(default)s)'
     )
     args = parser.parse_args(argv)
-    if args.config and not args.checkpoint and model_of(args.config):
+    if args.config and model_of(args.config):
+        if args.checkpoint:
+            parser.error(f'after {args.config} comes no checkpoint; give its weights by --weights')
         args.model, args.config = args.config, None
     if args.config and not args.checkpoint:
         parser.error('after CONFIG comes CHECKPOINT')

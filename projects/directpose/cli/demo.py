@@ -60,7 +60,7 @@ def parse_args(argv=None):
         help='images, folders, patterns, videos, cameras',
     )
     parser.add_argument(
-        '--model', default=DEFAULT, help='a published model, see directpose models (%(default)s)'
+        '--model', help=f'a published model, see directpose models ({DEFAULT})', metavar='NAME'
     )
     parser.add_argument(
         '--weights', help='a file of its weights, as published or converted, in place of a download'
@@ -96,14 +96,17 @@ def parse_args(argv=None):
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='key=value of the config'
     )
-    args = parser.parse_args(argv)
+    args = parser.parse_intermixed_args(argv)
     args.config = args.checkpoint = None
     if model_of(args.inputs[0]) and len(args.inputs) > 1:
+        if args.model:
+            parser.error(f'there are two models, {args.inputs[0]} and {args.model}; give one')
         args.model = args.inputs.pop(0)
     elif args.inputs[0].endswith('.py'):
         if len(args.inputs) < 3:
             parser.error('after CONFIG come CHECKPOINT and at least one INPUT')
         args.config, args.checkpoint, *args.inputs = args.inputs
+    args.model = args.model or DEFAULT
     return args
 
 
@@ -198,15 +201,16 @@ def main(argv=None):
             except InputError as error:
                 broken.append(str(error))
     finally:  # also what was seen before Ctrl-C
-        predictions.write(args.save_json, count_classes(model.cfg.model))
-    for message in broken:
-        print(f'skipped: {message}', file=sys.stderr)
+        if predictions.images:
+            predictions.write(args.save_json, count_classes(model.cfg.model))
+        for message in broken:
+            print(f'skipped: {message}', file=sys.stderr)
+    if not predictions.images:
+        raise InputError('none of the inputs could be read')
     print(
         f'{len(predictions.annotations)} people in {len(predictions.images)} images; pictures are '
         f'in {args.out}{os.sep}, the people in {args.save_json}'
     )
-    if not predictions.images:
-        raise InputError('none of the inputs could be read')
     if broken:
         print(f'{len(broken)} of {len(inputs)} inputs could not be read', file=sys.stderr)
         sys.exit(INCOMPLETE)

@@ -102,14 +102,20 @@ def parts_of(labels: Labels, out: str, train_share: float | None) -> dict[str, l
     return {f'{stem}_{split}{suffix}': pictures for split, pictures in parts.items()}
 
 
-def check_config_is_possible(config: str, parts: dict[str, list]) -> None:
+def check_config_is_possible(config: str, parts: dict[str, list], num_keypoints: int) -> None:
     """Check that a config can be written for some files, before anything is.
 
     Raises:
-        InputError: there is one, or there are no images for training or for validation.
+        InputError: there is one, there are no images for training or for validation, or there are
+            fewer than two keypoints.
     """
     if osp.exists(config):
         raise InputError(f'{config} exists; remove it, or give another --config')
+    if num_keypoints < 2:
+        raise InputError(
+            '--config is for two keypoints or more; for one, leave it out and write the config of '
+            'a DirectPose with a box branch'
+        )
     ends = {osp.splitext(path)[0].rpartition('_')[2] for path, found in parts.items() if found}
     if not {'train', 'val'} <= ends:
         raise InputError(
@@ -161,7 +167,7 @@ def main(argv=None):
     check_problems(labels, args.skip_broken)
     parts = parts_of(labels, args.out, args.split)
     if args.config:
-        check_config_is_possible(args.config, parts)
+        check_config_is_possible(args.config, parts, len(labels.skeleton.names))
     for path, pictures in parts.items():
         write_json(to_coco(labels, pictures), path)
         people = sum(len(picture.people) for picture in pictures)

@@ -144,7 +144,7 @@ def tell_what_next(cfg: Config, config: str) -> None:
 def check_start(cfg: Config) -> None:
     """Check the weights that a training starts with, if it does not start with its own.
 
-    What is no file of this machine is left to mmengine.
+    Addresses with ``://`` are left to mmengine.
 
     Raises:
         InputError: they are not plain weights, or of another skeleton, or what is resumed is of
@@ -155,6 +155,7 @@ def check_start(cfg: Config) -> None:
         path = find_last_checkpoint(Path(cfg.work_dir))
     if not path or '://' in path:
         return
+    path = osp.expanduser(path)
     if not osp.isfile(path):
         raise InputError(f'the weights to start with, {path}, are not there; check the path')
     if cfg.get('resume'):

@@ -70,6 +70,10 @@ def override_by_type(parts: Sequence[dict], **changes: dict | list[dict] | None)
     return result
 
 
+# What the code and the bases of a config end in.
+ELSEWHERE = (ValueError, AssertionError, KeyError, ImportError)
+
+
 def read_config(path: str) -> Config:
     """A config file of a model.
 
@@ -80,7 +84,9 @@ def read_config(path: str) -> Config:
         cfg = Config.fromfile(path)
     except OSError as error:
         raise InputError(f'cannot read the config {path} ({error}); check the path') from error
-    except (SyntaxError, ConfigParsingError) as error:
+    except InputError:
+        raise
+    except (SyntaxError, ConfigParsingError, *ELSEWHERE) as error:
         raise InputError(f'{path} is no config that mmengine can read ({error})') from error
     if not isinstance(cfg.get('model'), dict):
         raise InputError(f'{path} has no model; compare with the configs of directpose')

@@ -8,6 +8,7 @@ import errno
 import functools
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from .errors import InputError, StorageError
@@ -137,14 +138,18 @@ def _kind(path: str) -> str:
 
 
 def _walk_local(folder: str) -> Iterator[str]:
-    """Files of a folder, also of folders that links point to; each folder once."""
-    seen = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        if os.path.realpath(parent) in seen:
-            folders.clear()
-            continue
-        seen.add(os.path.realpath(parent))
-        yield from (os.path.join(parent, name) for name in names)
+    """Files of a folder, then of folders that its links lead to; each folder once."""
+    root, seen, tops = Path(folder).resolve(), set(), [Path(folder)]
+    for top in tops:
+        for parent, folders, names in os.walk(top):
+            real = Path(parent).resolve()
+            if real in seen or (top is not tops[0] and real in root.parents):
+                folders.clear()
+                continue
+            seen.add(real)
+            folders.sort()
+            tops += [path for path in (Path(parent, name) for name in folders) if path.is_symlink()]
+            yield from (str(Path(parent, name)) for name in names)
 
 
 def walk(folder: str) -> Iterator[str]:

@@ -227,7 +227,8 @@ def check_oks(evaluator: dict, dataset: BaseCocoStyleDataset, split: str) -> Non
         without = [
             a
             for a in annotations
-            if 'area' not in a or (not a['area'] and any(a.get('keypoints', [])[2::3]))
+            if 'area' not in a
+            or (not a['area'] and any(a.get('keypoints', [])[2::3]) and not a.get('iscrowd'))
         ]
         if without:
             raise InputError(

@@ -174,7 +174,8 @@ def check_shapes(path: str, model: torch.nn.Module) -> None:
         InputError: the file cannot be read, weights are of another shape, or none is of the model.
     """
     wanted = model.state_dict()
-    found = {name: w for name, w in read_checkpoint(path)[0].items() if name in wanted}
+    weights = {name.removeprefix('module.'): w for name, w in read_checkpoint(path)[0].items()}
+    found = {name: weight for name, weight in weights.items() if name in wanted}
     if not found:
         raise InputError(
             f'load_from={path} has no weight of this model; bring the weights of another program '

@@ -4,7 +4,8 @@ import math
 import os.path as osp
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -75,32 +76,44 @@ def read_image(image: Element, folder: str, problems: list[Problem]) -> Picture:
     name = image.get('name', '')
     stated = (float(image.get('width', 0)), float(image.get('height', 0)))
     size = size_of(osp.join(folder, name), stated if all(stated) else None)
-    boxes: dict[str, Element] = {}  # by group
-    alone = []
+    poses = [element for element in image if element.tag in ('skeleton', 'points')]
+    groups = {element.get('group_id') for element in poses} - {None}
+    boxes: dict[str | None, list[Element]] = defaultdict(list)
     for box in image.findall('box'):
         group = box.get('group_id')
-        if not group:
-            alone.append(box)
-        elif group in boxes:
-            problems.append(Problem(f'{place(image)}, box', f'there are two in group {group}'))
-        else:
-            boxes[group] = box
-    people, used = [], set()
-    for element in image:
-        if element.tag not in ('skeleton', 'points'):
-            continue
-        group = element.get('group_id')
+        boxes[group if group in groups else None].append(box)
+    people = []
+    for element in poses:
+        of_group = boxes.pop(element.get('group_id'), []) if element.get('group_id') else []
         try:
-            points = read_points(element, size)
-            bbox = read_box(boxes[group]) if group in boxes else None
-            used.add(group)
-            if points or bbox:
-                people.append(Person(element.get('label', 'person'), points, bbox))
+            people += read_person(element, size, of_group)
         except ValueError as error:
             problems.append(Problem(f'{place(image)}, {element.tag}', str(error)))
-    alone += [box for group, box in boxes.items() if group not in used]
-    people += [Person(box.get('label', 'person'), {}, read_box(box)) for box in alone]
+            boxes[None] += of_group
+    for box in boxes[None]:
+        try:
+            people.append(Person(box.get('label', 'person'), {}, read_box(box)))
+        except ValueError as error:
+            problems.append(Problem(f'{place(image)}, box', str(error)))
     return Picture(name, size, people)
+
+
+def read_person(element: Element, size: tuple[int, int], boxes: Sequence[Element]) -> list[Person]:
+    """The person of a ``skeleton`` or ``points``; nobody if it holds nothing.
+
+    Args:
+        element: of the image.
+        size: of the image.
+        boxes: of its group.
+
+    Raises:
+        ValueError: it cannot be used.
+    """
+    if len(boxes) > 1:
+        raise ValueError(f'has {len(boxes)} boxes in its group')
+    points = read_points(element, size)
+    box = read_box(boxes[0]) if boxes else None
+    return [Person(element.get('label', 'person'), points, box)] if points or box else []
 
 
 def read_points(element: Element, size: tuple[int, int]) -> dict[str, tuple]:

@@ -117,9 +117,10 @@ def find_image(data: dict, folder: str) -> str:
     values = [value for value in data.values() if isinstance(value, str)]
     if not values:
         raise ValueError('has no image')
-    path = urllib.parse.unquote(values[0].split('?')[-1].split('=')[-1])
+    written = values[0].split('?')[-1].split('=')[-1]
+    path = urllib.parse.unquote(written)
     name = osp.basename(path)
-    names = (path.lstrip('/'), name, UPLOAD.sub('', name))
+    names = (path.lstrip('/'), name, UPLOAD.sub('', name), osp.basename(written))
     found = [path for path in map(Path(folder).joinpath, names) if path.exists()]
     return str(found[0] if found else Path(folder, name))
 

@@ -177,7 +177,7 @@ def to_coco(labels: Labels, pictures: list[Picture]) -> dict:
                     image_id=image_id,
                     category_id=labels.classes.index(person.label) + 1,
                     bbox=[round(v, 3) for v in box],
-                    area=round(BOX_FILL * box[2] * box[3], 3),
+                    area=round(BOX_FILL * max(box[2], 1) * max(box[3], 1), 3),
                     iscrowd=0,
                     keypoints=[round(v, 3) for v in flat],
                     num_keypoints=len(person.points),

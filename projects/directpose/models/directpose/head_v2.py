@@ -52,6 +52,11 @@ class DirectPoseV2Head(DirectPoseHead):
         loss_oks: dict | None = None,
         **kwargs,
     ) -> None:
+        if kwargs.get('num_keypoints') == 1:
+            raise InputError(
+                'DirectPoseV2Head needs two keypoints: one has no extent, by which people are told '
+                'apart; take DirectPoseHead with a box branch (loss_bbox)'
+            )
         for name in self.left_out:
             if kwargs.pop(name, None):
                 raise InputError(

@@ -131,7 +131,9 @@ class KPAlign(KeypointPredictor):
         super().__init__()
         check_groups(groups, num_keypoints)
         if group_channels % 4:
-            raise InputError(f'group_channels={group_channels}: give a multiple of 4')
+            raise InputError(
+                f'group_channels={group_channels}: give a multiple of 4, the channels of a norm'
+            )
         self.num_groups = len(groups)
         self.group_channels = group_channels
         self.point_channels = 3 if with_visibility else 2
