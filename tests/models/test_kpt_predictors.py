@@ -198,7 +198,7 @@ def test_bad_source_levels_are_named(source_levels):
 
 
 def test_bad_group_channels_are_named():
-    with pytest.raises(ValueError, match='group_channels=6: give a multiple of 4'):
+    with pytest.raises(ValueError, match='9 groups of group_channels=6: 4 channels'):
         KPAlign(COCO_GROUPS, 17, group_channels=6)
 
 

@@ -114,7 +114,7 @@ class KPAlign(KeypointPredictor):
 
     Raises:
         InputError: the groups miss, repeat or exceed keypoints, a source is unknown, or the
-            channels of a group are no multiple of 4.
+            channels of all groups are no multiple of 4.
     """
 
     separate_features = True
@@ -130,10 +130,6 @@ class KPAlign(KeypointPredictor):
     ) -> None:
         super().__init__()
         check_groups(groups, num_keypoints)
-        if group_channels % 4:
-            raise InputError(
-                f'group_channels={group_channels}: give a multiple of 4, the channels of a norm'
-            )
         self.num_groups = len(groups)
         self.group_channels = group_channels
         self.point_channels = 3 if with_visibility else 2
@@ -142,6 +138,11 @@ class KPAlign(KeypointPredictor):
         self.feature_groups = len(groups) if self.separate_features else 1
         conv_groups = self.feature_groups
         channels = self.in_channels = self.feature_groups * group_channels
+        if channels % 4:
+            raise InputError(
+                f'{self.feature_groups} groups of group_channels={group_channels}: 4 channels are '
+                'normalised together, so give a multiple of 4'
+            )
         self.locator = nn.Conv2d(channels, 2 * self.num_groups, 3, padding=1, groups=conv_groups)
         self.sampler = ConvModule(
             channels,
