@@ -10,7 +10,7 @@ from directpose.benchmark.leaderboard import add_measured, mmpose_rows, our_rows
 from directpose.datasets.metainfo import parse_metainfo, sigmas_of
 from directpose.evaluation.average_precision import keypoint_ap
 from directpose.utils.errors import InputError
-from helpers.commands import CONFIG, ROOT, load_tool, python
+from helpers.commands import CONFIG, ROOT, call, load_tool
 
 PAPER = 'directpose_r50_fpn_8xb4-100e_coco-800x1333'
 RTMO = 'rtmo-s_8xb32-600e_coco-640x640'
@@ -191,7 +191,6 @@ def test_results_of_other_images(results, tmp_path):
             add_measured([], 'mine', str(path), str(ann_file))
     found[2]['image_id'] = 77
     path.write_text(json.dumps(found))
-    done = python(
-        'tools/leaderboard.py', '--results', f'a={path}', '--ann-file', ann_file, '--out', tmp_path
-    )
+    options = ('--results', f'a={path}', '--ann-file', ann_file, '--out', tmp_path)
+    done = call('leaderboard', *options)
     assert done.returncode == 1 and 'result 2 is of image 77, which is not in' in done.stderr

@@ -151,8 +151,8 @@ def test_a_checkpoint_of_another_model_is_refused(trained, synthetic_set, tmp_pa
     other = 'model.backbone.base_channels=16'
     arguments = dict(test=['--work-dir', tmp_path], demo=[image, '--out', tmp_path])
     for tool, extra in arguments.items():
-        done = python(
-            f'tools/{tool}.py',
+        done = call(
+            tool,
             CONFIG,
             trained / 'epoch_1.pth',
             *extra,
@@ -161,8 +161,7 @@ def test_a_checkpoint_of_another_model_is_refused(trained, synthetic_set, tmp_pa
             other,
             'model.neck.in_channels=[16,32,64,128]',
         )
-        assert done.returncode == 1
-        assert 'is of another model or skeleton' in done.stderr and 'Traceback' not in done.stderr
+        assert done.returncode == 1 and 'is of another model or skeleton' in done.stderr
 
 
 def test_demo_names_an_input_that_is_not_there(trained, tmp_path):
@@ -215,20 +214,20 @@ def test_a_value_that_a_class_refuses_is_told_by_every_tool(trained, synthetic_s
         assert 'own.py: model cannot be built: DirectPose > FPN: AssertionError' in done.stderr
 
 
-def test_demo_on_a_video(trained, synthetic_set, tmp_path):
+def test_demo_on_a_video(trained, synthetic_set, tmp_path, capsys):
     path, out = tmp_path / 'people.mp4', tmp_path / 'out'
     image = cv2.imread(str(synthetic_set / 'images/000001.jpg'))[:192, :192]
     with VideoWriter(str(path), 5) as writer:
         for _ in range(4):
             writer.write(image)
-    done = python(
-        *('tools/demo.py', CONFIG, trained / 'epoch_1.pth', path, '--out', out, '--score-thr', 0),
+    done = call(
+        *('demo', CONFIG, trained / 'epoch_1.pth', path, '--out', out, '--score-thr', 0),
         *('--max-frames', 3, '--track', 'poses', '--smooth'),
         *('--save-json', tmp_path / 'people.json'),
         *('--cfg-options', 'model.test_cfg.score_thr=0.0'),
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert '3/3' in done.stderr  # the progress
+    assert done.returncode == 0, done.stderr
+    assert '3/3' in capsys.readouterr().err  # the progress
     with open_video(str(out / '00001_people.mp4')) as capture:
         drawn = list(frames(capture))
         assert capture.get(cv2.CAP_PROP_FPS) == 5
@@ -377,18 +376,18 @@ def test_multi_scale_test_and_demo(trained, synthetic_set, tmp_path):
         "custom_hooks = [*_base_.custom_hooks, dict(type='PoseTTAHook')]\n"
         'del load, resize, pack, tta\n'
     )
-    done = python(
-        *('tools/test.py', config, trained / 'epoch_1.pth', '--work-dir', tmp_path / 'work'),
+    done = call(
+        *('test', config, trained / 'epoch_1.pth', '--work-dir', tmp_path / 'work'),
         *('--out', tmp_path / 'metrics.json', '--show-dir', 'pictures'),
         *('--cfg-options', *data_options(synthetic_set)),
         'tta_pipeline.1.short_sides=[192,256]',
     )
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stderr
     assert 0 <= json.loads((tmp_path / 'metrics.json').read_text())['coco/AP'] <= 1
     image = synthetic_set / 'images/000001.jpg'
-    done = python(
-        *('tools/demo.py', config, trained / 'epoch_1.pth', image, '--out', tmp_path / 'out'),
+    done = call(
+        *('demo', config, trained / 'epoch_1.pth', image, '--out', tmp_path / 'out'),
         *('--score-thr', 0, '--cfg-options', 'model.test_cfg.score_thr=0.0'),
     )
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / 'out/predictions.json').read_text())['annotations']
