@@ -1,5 +1,0 @@
-_base_ = ['./directposev2_tiny-score_1xb4-2e_synthetic-256x320.py']
-
-# and one more alignment
-model = dict(
-    bbox_head=dict(kpt_predictor=dict(type='mmdet.IteratedKPAlign')))
