@@ -48,7 +48,7 @@ def open_video(source: str) -> Iterator[cv2.VideoCapture]:
     try:
         source.encode()
     except UnicodeEncodeError as error:  # OpenCV ends the process
-        raise InputError(f'{source!r} is no name in UTF-8; rename the file') from error
+        raise InputError(f'the name {source!r} is not UTF-8; rename the file') from error
     capture = cv2.VideoCapture(int(source) if is_camera(source) else source)
     try:
         if not capture.isOpened():
