@@ -45,7 +45,7 @@ def parse_args(argv=None):
     args = parser.parse_args(argv)
     if args.config and model_of(args.config):
         if args.checkpoint:
-            parser.error(f'{args.config} takes no checkpoint; give a file of its weights by --weights')
+            parser.error(f'{args.config} takes no checkpoint; give its weights by --weights')
         args.model, args.config = args.config, None
     if args.config and not args.checkpoint:
         parser.error('after CONFIG comes CHECKPOINT')
