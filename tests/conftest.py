@@ -1,13 +1,16 @@
 """Fixtures of all tests: the repository, data beside it, a small synthetic set, a trained model."""
 
+import functools
 import os
 import warnings
 from pathlib import Path
+from unittest import mock
 
 import directpose  # noqa: F401  (registers everything)
 import pytest
 import torch
 from helpers.commands import CONFIG, data_options, python
+from mmengine.config import config as mmengine_config
 from mmengine.registry import init_default_scope
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,6 +22,16 @@ def seed_and_scope():
     """Every test starts from the same random state, in the scope of the configs."""
     torch.manual_seed(0)
     init_default_scope('mmpose')
+
+
+@pytest.fixture(scope='session', autouse=True)
+def formatted_once():
+    """A config is formatted once, not for each log and checkpoint: a third of a short training."""
+    plain = mmengine_config.FormatCode
+    once = functools.cache(lambda text, style: plain(text, style_config=dict(style)))
+    formatted = lambda text, style_config: once(text, tuple(style_config.items()))  # noqa: E731
+    with mock.patch.object(mmengine_config, 'FormatCode', formatted):
+        yield
 
 
 @pytest.fixture(scope='session')
