@@ -145,7 +145,8 @@ def plot(rows: list[Row], caption: str, path: str) -> None:
         for number, kind in enumerate(kinds)
         if kind and any(row.ms is not None for row in rows if row.kind == kind)
     ]
-    handles += axes.plot([], [], 'o', color='grey', mfc='none', label='hollow: AP published')
+    if any(row.ms is not None and row.published for row in rows):
+        handles += axes.plot([], [], 'o', color='grey', mfc='none', label='hollow: AP published')
     if any(row.ms is not None and row.measured for row in rows):
         handles += axes.plot([], [], 'o', color='grey', label='filled: AP measured here')
     axes.legend(handles=handles, fontsize=7)
