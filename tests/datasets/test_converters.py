@@ -314,8 +314,10 @@ def test_a_person_without_a_box_gets_one(images, tmp_path):
     shapes = [labelme_shape(name, [list(p[:2])], group=None) for name, p in POINTS.items()]
     record = dict(shapes=shapes, imagePath='images/a.jpg', imageHeight=1, imageWidth=1)
     (tmp_path / 'a.json').write_text(json.dumps(record))
-    main(['labelme', str(tmp_path), '--out', str(tmp_path / 'o.json')])
+    for _ in range(2):  # the second time, what the first one wrote lies among the labels
+        main(['labelme', str(tmp_path), '--out', str(tmp_path / 'o.json')])
     coco = json.loads((tmp_path / 'o.json').read_text())
+    assert len(coco['images']) == 1
     assert coco['annotations'][0]['bbox'] == [20, 30, 40.5, 1]
     assert coco['images'][0]['width'] == 120  # of the file, not as stated
     assert coco['categories'][0]['name'] == 'person'

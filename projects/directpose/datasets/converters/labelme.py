@@ -27,7 +27,8 @@ def read_labelme(source: str, images: str | None, progress: Callable) -> Labels:
 
     Points of one group are a person, whose class and box a rectangle of the group tells. Without
     groups, all points of an image are one person. A point with the flag or the description
-    ``occluded`` is hidden.
+    ``occluded`` is hidden. Files in COCO's format are passed over: ``directpose to-coco`` may have
+    written them there before.
 
     Args:
         source: the folder.
@@ -55,9 +56,11 @@ def read_labelme(source: str, images: str | None, progress: Callable) -> Labels:
 
 
 def read_file(path: Path, source: str, images: str | None) -> tuple[Picture | None, list[str]]:
-    """The picture of a file, and what is wrong in it."""
+    """The picture of a file, none if it is in COCO's format, and what is wrong in it."""
     try:
         content = read_json(str(path))
+        if {'images', 'annotations', 'categories'} <= content.keys():
+            return None, []
         shapes, name = content['shapes'], content['imagePath'].replace('\\', '/')
     except (InputError, KeyError, TypeError, AttributeError):
         return None, ['is no JSON of labelme']
