@@ -1,5 +1,0 @@
-_base_ = ['./directposev2_tiny-align2_1xb4-2e_synthetic-256x320.py']
-
-# two more alignments, and all parts but the OKS loss
-model = dict(
-    bbox_head=dict(loss_oks=None))
