@@ -92,16 +92,13 @@ def _nearest(person, people):
 
 
 @pytest.fixture(scope='module')
-def strict(tmp_path_factory):
-    """The plainest model as ONNX without suppression, with a threshold that nobody reaches."""
-    folder = tmp_path_factory.mktemp('strict')
-    config = ROOT / 'configs/directpose/directpose_tiny-naive_1xb4-4e_synthetic-coco-256x320.py'
-    model = init_model(str(config), device='cpu')
-    torch.save(dict(state_dict=model.state_dict()), folder / 'random.pth')
-    arguments = [config, folder / 'random.pth', folder / 'strict.onnx', '--no-nms']
-    done = call('export_onnx', *arguments, '--cfg-options', 'model.test_cfg.score_thr=1.0')
+def strict(branches, tmp_path_factory):
+    """That model as ONNX without suppression, with a threshold that nobody reaches."""
+    path = tmp_path_factory.mktemp('export') / 'strict.onnx'
+    options = ['--no-nms', '--cfg-options', 'model.test_cfg.score_thr=1.0']
+    done = call('export_onnx', *branches, path, *options)
     assert done.returncode == 0, done.stderr
-    return folder / 'strict.onnx'
+    return path
 
 
 def test_nobody_is_found_where_nobody_is(strict):
@@ -164,23 +161,10 @@ def test_half_precision(branches, exported, synthetic_set, tmp_path, monkeypatch
 
 @pytest.fixture(scope='module')
 def two_stages(tmp_path_factory):
-    """A Keypoint R-CNN with random weights that finds nobody, and its file.
-
-    It has two levels: the more there are, the longer an export takes.
-    """
+    """A Keypoint R-CNN with random weights that finds nobody, and its file."""
     folder = tmp_path_factory.mktemp('two_stages')
-    cfg = Config.fromfile(
-        ROOT / 'configs/keypoint_rcnn/keypoint-rcnn_tiny_1xb4-5e_synthetic-256x320.py'
-    )
-    model, strides = cfg.model, [16, 32]
-    model.backbone.out_indices = (2, 3)
-    model.neck.update(in_channels=model.neck.in_channels[-2:], num_outs=2)
-    model.rpn_head.anchor_generator.strides = strides
-    for branch in ('bbox', 'keypoint'):
-        model.roi_head[f'{branch}_roi_extractor'].featmap_strides = strides
-    config = folder / 'two_stages.py'
-    cfg.dump(config)
-    model = init_model(cfg, device='cpu')
+    config = ROOT / 'configs/keypoint_rcnn/keypoint-rcnn_tiny_1xb4-5e_synthetic-256x320.py'
+    model = init_model(str(config), device='cpu')
     torch.save(dict(state_dict=model.state_dict()), folder / 'random.pth')
     arguments = [config, folder / 'random.pth', folder / 'model.onnx']
     done = call('export_onnx', *arguments, '--cfg-options', 'model.test_cfg.rcnn.score_thr=1.0')
