@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from directpose.models import KeypointConv, KPAlign, SharedKPAlign
+from directpose.models import IteratedKPAlign, KeypointConv, KPAlign, SharedKPAlign
 from directpose.models.directpose.sparse_maps import Locations, PyramidShape
 from helpers.builders import COCO_GROUPS
 
@@ -211,10 +211,10 @@ def test_keypoint_conv_is_a_convolution():
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize('kind', ['kpalign', 'naive'])
+@pytest.mark.parametrize('kind', [KPAlign, IteratedKPAlign, KeypointConv])
 def test_coordinates_are_computed_in_float32_under_autocast(dtype, kind):
     feats = [x.detach() for x in feature_maps()]
-    layer = build() if kind == 'kpalign' else KeypointConv(24, 6, with_visibility=True)
+    layer = build(kind=kind) if kind != KeypointConv else kind(24, 6, with_visibility=True)
     tables = layer.dense(feats)
     expected = layer(tables, everywhere())
     with torch.autocast('cpu', dtype):

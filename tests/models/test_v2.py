@@ -105,10 +105,6 @@ def test_fresh_iterations_change_nothing():
     assert torch.equal(first, second) and torch.equal(second, third) and logits.shape[-1] == 0
 
 
-def test_weights_for_each_stage():
-    assert IteratedKPAlign(GROUPS, 6, 8, iterations=3).stage_weights == [0.5, 0.5, 0.5, 1.0]
-
-
 # ------------------------------------------------------------------ OKS
 
 
@@ -172,7 +168,7 @@ def test_the_best_poses_learn():
     assert OKSAssigner()(candidates, oks, probs, boxes).tolist() == [0, 1, 0, -1]
 
 
-def test_everybody_with_a_candidate_is_learnt():
+def test_everybody_takes_a_candidate():
     oks, probs = torch.zeros(3, 2), torch.zeros(3, 2)
     candidates = torch.tensor([[True, False], [True, False], [False, True]])
     matched = OKSAssigner()(candidates, oks, probs, torch.zeros(2, 4))
@@ -203,6 +199,14 @@ BATCHES = dict(
     nothing_labelled=[people((20, 30, 110, 200), labelled=0), people()],
     one_keypoint=[people((20, 30, 110, 200), labelled=1), people((10, 10, 60, 60), labelled=1)],
 )
+
+
+def build_trained_head(**options):
+    """A head whose stages differ; fresh iterations change nothing."""
+    head = build_head(**v2_options(**options))
+    for param in head.kpt_predictor.iterations.parameters():
+        torch.nn.init.normal_(param, std=0.3)
+    return head
 
 
 @pytest.mark.parametrize('assigner', ['OKSAssigner', 'CenterAssigner'])
@@ -248,9 +252,24 @@ def test_another_skeleton():
     assert found.keypoints.shape[1:] == (3, 2)
 
 
+def test_errors_of_all_stages_but_the_last_count_half():
+    head = build_head(**v2_options())
+    prior = torch.tensor([[64.0, 112, 8, 8]])
+    targets = targets_at(people_of([people((20, 30, 110, 200))]), prior)
+    exact, away, logits = targets.offsets, targets.offsets + 0.5, torch.zeros(1, 17, 1)
+    found = [
+        head._keypoint_losses([exact] * wrong + [away] + [exact] * (2 - wrong), logits, targets)
+        for wrong in range(3)
+    ]
+    for name in ('loss_kpt', 'loss_oks'):
+        first, second, last = (losses[name].item() for losses in found)
+        assert [first, second] == pytest.approx([last / 2, last / 2]) and last > 0.1
+    assert last == pytest.approx(head.loss_oks(away, targets, head.sigmas).item())
+
+
 def test_the_target_of_the_score_is_the_quality_of_the_pose(monkeypatch):
     """OKS^0.5 at positives, 0 elsewhere; the score of a prediction is the probability itself."""
-    head = build_head(**v2_options())
+    head = build_trained_head()
     seen = {}
 
     def loss_cls(logits, targets, weight, avg_factor):
@@ -268,7 +287,7 @@ def test_the_target_of_the_score_is_the_quality_of_the_pose(monkeypatch):
     priors, person = head._priors(outs['cls_scores']), people_of([labels])
     shape = PyramidShape.of(outs['cls_scores'])
     locations = shape.locations(torch.zeros_like(positives), positives)
-    offsets, _ = head.kpt_predictor(outs['kpt_tables'], locations)
+    (*_, offsets), _ = head.kpt_predictor.stages(outs['kpt_tables'], locations)
     poses = priors[positives, None, :2] + offsets * priors[positives, None, 2:]
     oks = object_keypoint_similarities(
         poses[:, None], person.keypoints, person.keypoints_visible, person.areas, head.sigmas
@@ -285,7 +304,7 @@ def test_the_target_of_the_score_is_the_quality_of_the_pose(monkeypatch):
 
 
 def test_images_of_a_batch_do_not_learn_each_others_people(monkeypatch):
-    head, seen = build_head(**v2_options()), []
+    head, seen = build_trained_head(), []
 
     def loss_cls(logits, targets, **_):
         seen.append(targets)
