@@ -92,6 +92,18 @@ def test_truth_as_prediction_is_perfect_in_both(tmp_path):
     assert scores['coco/bbox_mAP'] == pytest.approx(1.0)
 
 
+def test_fields_that_many_files_leave_out(tmp_path):
+    """As the checks of a config allow; the evaluation of people without num_keypoints was -1."""
+    people = [t for t in TRUTH if not t['iscrowd']]
+    left_out = ('area', 'iscrowd', 'num_keypoints')
+    truth = [{name: t[name] for name in t if name not in left_out} for t in people]
+    found = predictions([t | dict(score=0.9) for t in people])
+    keypoints, boxes = both(write_coco(tmp_path / 'truth.json', truth))
+    scores = evaluate([keypoints | dict(type='FastCocoMetric'), boxes], found)
+    assert scores['coco/AP'] == pytest.approx(1.0)
+    assert scores['coco/bbox_mAP'] == pytest.approx(1.0)
+
+
 def test_a_case_by_hand_gives_the_numbers_of_pycocotools(tmp_path):
     """A shifted person, a double, a false one, one missed and one in the crowd."""
     ann_file = write_coco(tmp_path / 'truth.json', TRUTH)

@@ -10,8 +10,8 @@ from torchvision.ops import box_convert, box_iou
 from .average_precision import keypoint_ap
 from .calibration import calibration
 from .error_types import ERRORS, classify_keypoints, count_kinds
-from .matching import Matching, by_image, is_person, match_people
-from .oracles import complete, oracles
+from .matching import Matching, by_image, complete, is_person, match_people
+from .oracles import oracles
 
 PER_IMAGE = 20  # predictions that COCO's evaluation takes of an image, the best
 SIZES = dict(small=(0, 32**2), medium=(32**2, 96**2), large=(96**2, float('inf')))

@@ -1,5 +1,6 @@
 """Keypoint AP of several classes, box AP beside keypoint AP, and PCK of one image."""
 
+import contextlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from mmpose.registry import METRICS
 from scipy.optimize import linear_sum_assignment
 
 from ..utils.io import read_json
+from .matching import complete
 
 NAMES = (
     *('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)'),
@@ -31,7 +33,7 @@ class FastCocoMetric(KeypointCocoMetric):
 
     def _do_python_keypoint_eval(self, outfile_prefix: str) -> list[tuple[str, float]]:
         """Names and values of the results that the parent has written to a file."""
-        truth = COCO(self.coco.dataset)
+        truth = COCO(complete(self.coco.dataset))
         results = read_json(f'{outfile_prefix}.keypoints.json')
         # As the parent's evaluation, without those who have no keypoint
         found = [r for r in results if any(score > 0 for score in r['keypoints'][2::3])]
@@ -106,6 +108,12 @@ class PersonBoxMetric(BoxCocoMetric):
         ann_file: the COCO keypoint JSON; all its boxes count, also of people without keypoints.
         kwargs: of :class:`mmdet.evaluation.CocoMetric`.
     """
+
+    def __init__(self, ann_file: str, **kwargs) -> None:
+        super().__init__(ann_file, **kwargs)
+        self._coco_api.dataset = complete(self._coco_api.dataset)
+        with contextlib.redirect_stdout(None):
+            self._coco_api.createIndex()
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Take the predictions of some images: ``bboxes``, ``bbox_scores`` and ``labels``."""

@@ -114,6 +114,16 @@ def area_of(person: dict) -> float:
     return BOX_FILL * max(width, 1) * max(height, 1)
 
 
+def complete(truth: dict) -> dict:
+    """The truth with the fields that COCO's evaluation needs and many files leave out."""
+    annotations = []
+    for annotation in truth['annotations']:
+        labelled = sum(v > 0 for v in annotation['keypoints'][2::3])
+        usual = dict(iscrowd=0, num_keypoints=labelled, area=area_of(annotation))
+        annotations.append(usual | annotation)
+    return {**truth, 'annotations': annotations}
+
+
 def similarities_to(results: list[dict], people: list[dict], sigmas: np.ndarray) -> np.ndarray:
     """COCO's similarities of keypoints (R, G, K), NaN to those that are not labelled."""
     found, true = points_of(results, len(sigmas)), points_of(people, len(sigmas))

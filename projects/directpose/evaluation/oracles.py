@@ -6,7 +6,7 @@ import numpy as np
 
 from .average_precision import keypoint_ap
 from .error_types import ERRORS
-from .matching import Match, Matching, area_of
+from .matching import Match, Matching
 
 # What is fixed, in the order of the report; see mend
 REPAIRS = (*ERRORS[1:], 'keypoints', 'score', 'doubled', 'background', 'missed')
@@ -68,13 +68,3 @@ def correct(match: Match, chosen: np.ndarray) -> dict:
     points = np.reshape(match.result['keypoints'], (-1, 3)).astype(float)
     points[chosen, :2] = np.reshape(match.person['keypoints'], (-1, 3))[chosen, :2]
     return {**match.result, 'keypoints': points.ravel().tolist()}
-
-
-def complete(truth: dict) -> dict:
-    """The truth with the fields that COCO's evaluation needs and many files leave out."""
-    annotations = []
-    for annotation in truth['annotations']:
-        labelled = sum(v > 0 for v in annotation['keypoints'][2::3])
-        usual = dict(iscrowd=0, num_keypoints=labelled, area=area_of(annotation))
-        annotations.append(usual | annotation)
-    return {**truth, 'annotations': annotations}
