@@ -65,7 +65,7 @@ def data_options(data_root: str) -> list[str]:
 
 def draw_pictures(config: str, checkpoint: str, data_root: str, out: str, count: int) -> None:
     """Draw the first held-out images, and all of them on one sheet, ``predictions.jpg``."""
-    model = load_model(config, checkpoint, default_device())
+    model = load_model(config, checkpoint)
     dataset = DATASETS.build({**model.cfg.val_dataloader.dataset, 'data_root': data_root})
     visualizer, kpt_thr = build_visualizer(model), keypoint_threshold(model.cfg)
     mmengine.mkdir_or_exist(osp.join(out, 'pictures'))

@@ -11,10 +11,13 @@ import yaml
 from directpose.cli.to_coco import main
 from directpose.datasets.categories import other_side
 from directpose.datasets.converters.label_studio import find_image
+from directpose.datasets.converters.records import image_size
 from directpose.datasets.metainfo import parse_metainfo
 from directpose.utils.config import read_config
+from directpose.utils.images import image_problem
 from directpose.validation.coco_json import check_annotations
 from directpose.validation.config import check_config
+from PIL import Image
 
 NAMES = ['left_end', 'right_end', 'top']
 POINTS = {'left_end': (20.0, 30.0, 2), 'right_end': (60.5, 30.0, 1)}  # the top is not labelled
@@ -267,6 +270,43 @@ def test_names_of_images_in_label_studio(images):
     assert find_image(dict(image=f'{served}my%20photo.jpg'), images) == str(images / 'my photo.jpg')
     assert find_image(dict(image=f'{served}sub/b.jpg'), images) == str(images / 'sub/b.jpg')
     assert find_image(dict(image=f'{served}a%20b.jpg'), images) == str(images / 'a%20b.jpg')
+    signed = 'https://bucket.example/some/a.jpg?X-Amz-Signature=abc'
+    assert find_image(dict(caption='two, 50 % off', image=signed), images) == str(images / 'a.jpg')
+    with pytest.raises(ValueError, match='has no image'):
+        find_image(dict(caption='two people'), images)
+
+
+@pytest.mark.parametrize('kind', ['jpg', 'png', 'webp', 'tif'])
+def test_sizes_are_those_that_opencv_reads(kind, tmp_path):
+    path, exif = str(tmp_path / f'turned.{kind}'), Image.Exif()
+    exif[274] = 6  # a quarter turn
+    Image.fromarray(np.zeros((30, 40, 3), np.uint8)).save(path, exif=exif)
+    assert image_size(path) == cv2.imread(path).shape[1::-1]
+
+
+def test_sizes_of_more_pixels_than_pillow_takes(images, monkeypatch):
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 100)
+    assert image_size(str(images / 'a.jpg')) == SIZE
+    with open(images / 'a.jpg', 'ab') as file:
+        file.write(b'a film' * 1000)
+    assert image_problem(str(images / 'a.jpg')) is None
+
+
+def test_points_of_cvat_beside_a_skeleton(images, tmp_path, capsys):
+    """They have no names, so nobody knows which keypoints of the skeleton they are."""
+    loose = '</skeleton><points label="rod" points="1,1;2,2"/><skeleton label="rod">'
+    source, out = write_cvat(tmp_path, images, loose), tmp_path / 'labels.json'
+    with pytest.raises(SystemExit, match='1 labels cannot be used'):
+        main(['cvat', str(source), '--out', str(out)])
+    words = 'points: has keypoint_0, keypoint_1; the skeleton has left_end, right_end, top'
+    assert words in capsys.readouterr().err
+
+
+def test_folders_as_roboflow_writes_them(images, tmp_path):
+    source, out = write_yolo(tmp_path, images), tmp_path / 'labels.json'
+    source.write_text(source.read_text().replace('train: images', 'train: ../images'))
+    main(['yolo-pose', str(source), '--out', str(out)])
+    assert len(json.loads(out.read_text())['images']) == 2
 
 
 def test_boxes_of_cvat_beside_its_skeletons(images, tmp_path, capsys):
@@ -375,6 +415,11 @@ def test_a_config_needs_images_for_validation(images, tmp_path):
     with pytest.raises(SystemExit, match='for training and for validation'):
         main([*arguments, '--config', str(tmp_path / 'own.py'), '--split', '1'])
     assert not (tmp_path / 'own.py').exists() and not list(tmp_path.glob('o*.json'))
+    metainfo = tmp_path / 'o_skeleton.py'
+    metainfo.write_text('mine')
+    with pytest.raises(SystemExit, match='exists with another skeleton'):
+        main([*arguments, '--config', str(tmp_path / 'own.py'), '--split', '0.5'])
+    assert metainfo.read_text() == 'mine' and not list(tmp_path.glob('o*.json'))
     (tmp_path / 'own.py').write_text('mine')
     with pytest.raises(SystemExit, match='exists; remove it'):
         main([*arguments, '--config', str(tmp_path / 'own.py'), '--split', '0.5'])
@@ -385,6 +430,8 @@ def test_a_config_needs_images_for_validation(images, tmp_path):
     ('kind', 'content', 'words'),
     [
         ('yolo-pose', 'names: [a]', 'has no kpt_shape: not of a YOLO pose set'),
+        ('yolo-pose', 'names: person\nkpt_shape: [3, 3]', 'names are person, no list of classes'),
+        ('yolo-pose', 'names: [a]\nkpt_shape: ["3", 3]', r"kpt_shape is \['3', 3\], not"),
         ('cvat', '<a/>', 'is no XML of CVAT'),
         ('cvat', '<a', 'cannot read'),
         ('label-studio', '{}', 'is no JSON export of Label Studio'),

@@ -2,11 +2,14 @@
 
 import pytest
 import torch
-from directpose.apis.inference import check_device
+from directpose.apis.inference import check_device, default_device
+from directpose.utils.config import build_model, read_config
 from directpose.utils.errors import InputError
 from helpers.commands import CONFIG, ROOT, call, data_options
 from mmengine.runner import CheckpointLoader
 from mmpose.apis import MMPoseInferencer, Pose2DInferencer
+
+TWO_STAGE = 'configs/keypoint_rcnn/keypoint-rcnn_tiny_1xb4-5e_synthetic-256x320.py'
 
 
 def test_no_network(monkeypatch, tmp_path, synthetic_set):
@@ -40,6 +43,18 @@ def test_no_gpu(tool, trained, synthetic_set, tmp_path):
     with pytest.raises(InputError, match='--device gpu cannot be used'):
         check_device('gpu')
     check_device('cpu')
+
+
+def test_a_gpu_without_operators_of_mmcv(monkeypatch, capsys):
+    """``make env`` builds mmcv for the CPU only."""
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    version = 'directpose.models.keypoint_rcnn.detector.get_compiling_cuda_version'
+    models = {name: build_model(read_config(ROOT / name)) for name in (CONFIG, TWO_STAGE)}
+    for there, expected in (('13.0', 'cuda:0'), ('not available', 'cpu')):
+        monkeypatch.setattr(version, lambda there=there: there)
+        assert default_device(models[CONFIG]) == 'cuda:0'
+        assert default_device(models[TWO_STAGE]) == expected
+    assert 'on the CPU, as mmcv has no operators for CUDA' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('inferencer', [Pose2DInferencer, MMPoseInferencer])

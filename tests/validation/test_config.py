@@ -116,9 +116,11 @@ def test_truncated_images(tmp_path, suffix):
     for appended in (b'a little', b'a film ' * 10000):
         path.write_bytes(whole + appended)
         assert image_problem(str(path)) is None
-    if suffix in ('.jpg', '.png'):
-        path.write_bytes(whole[: len(whole) // 2])
-        assert image_problem(str(path)) == 'is truncated'
+    for half in (whole[: len(whole) // 2], whole[: len(whole) // 2] + b'a little'):
+        path.write_bytes(half)
+        assert image_problem(str(path)).startswith('is truncated')
+    path.write_bytes(b'<html>404 Not Found</html>')
+    assert image_problem(str(path)) == 'is truncated or not an image that OpenCV reads'
     path.write_bytes(b'')
     assert image_problem(str(path)) == 'is empty'
 
@@ -191,6 +193,12 @@ def test_a_good_config_passes(config):
     check_config(config, ('train', 'val', 'test'))
 
 
+def test_a_test_without_data(config):
+    config.test_dataloader = config.test_evaluator = config.test_cfg = None
+    with pytest.raises(InputError, match="test_dataloader is 'None' instead of a dict"):
+        check_config(config, ('test',))
+
+
 def test_a_set_without_labelled_keypoints(config, synthetic_set, tmp_path):
     coco = json.loads((synthetic_set / 'annotations/train.json').read_text())
     for person in coco['annotations']:
@@ -218,9 +226,10 @@ def test_configs_that_cannot_be_read(tmp_path):
     (tmp_path / 'bad.py').write_text('model = dict(')
     with pytest.raises(InputError, match=r'bad\.py is no config that mmengine can read'):
         read_config(str(tmp_path / 'bad.py'))
-    (tmp_path / 'own.py').write_text("custom_imports = dict(imports=['no_such_package'])")
-    with pytest.raises(InputError, match=r'own\.py is no config that mmengine can read'):
-        read_config(str(tmp_path / 'own.py'))
+    for text in ("custom_imports = dict(imports=['no_such_package'])", 'a = no_such_name', '1 / 0'):
+        (tmp_path / 'own.py').write_text(text)
+        with pytest.raises(InputError, match=r'own\.py is no config that mmengine can read'):
+            read_config(str(tmp_path / 'own.py'))
     (tmp_path / 'empty.py').write_text('data = 1')
     with pytest.raises(InputError, match=r'empty\.py has no model'):
         read_config(str(tmp_path / 'empty.py'))

@@ -7,8 +7,9 @@ import itertools
 from collections.abc import Iterable, Iterator
 
 from ..utils.errors import InputError
+from ..utils.images import IMAGE_SUFFIXES
 from ..utils.storage import filesystem_of, is_folder, is_remote, open_remote
-from .inference import IMAGE_SUFFIXES, files_in
+from .inference import files_in
 
 
 def list_images(source: str) -> Iterator[str]:

@@ -19,15 +19,15 @@ from mmpose.structures import PoseDataSample
 from torch import nn
 
 from ..deploy.fast_form import optimize_for_inference
+from ..models.keypoint_rcnn.detector import KeypointRCNN, has_operators
 from ..utils.config import build_model, config_path, merge_options, read_config
 from ..utils.errors import InputError
-from ..utils.images import classify_io_errors, content_problem
+from ..utils.images import IMAGE_SUFFIXES, classify_io_errors, content_problem
 from ..utils.storage import read_bytes, walk
 from ..weights.checkpoint import check_checkpoint
 from ..weights.zoo import checkpoint_of, find, local_weights
 from .video import VIDEO_SUFFIXES, is_camera
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 # Pictures that OpenCV does not read, or not everywhere
 OTHER_SUFFIXES = ('.gif', '.avif', '.heic', '.heif', '.jp2', '.jxl', '.svg', '.dng', '.cr2', '.nef')
 
@@ -87,13 +87,17 @@ def drop_inside(folder: str | None, paths: list[str]) -> list[str]:
 
 
 def load_model(
-    config: str, checkpoint: str, device: str, options: dict | None = None, amp: bool = False
+    config: str,
+    checkpoint: str,
+    device: str | None = None,
+    options: dict | None = None,
+    amp: bool = False,
 ) -> nn.Module:
     """A fast model for :func:`detect`, its weights checked against the config.
 
     Args:
         config, checkpoint: files.
-        device: for example ``cpu`` or ``cuda:0``.
+        device: for example ``cpu`` or ``cuda:0``; see :func:`default_device`.
         options: keys of the config with dots, and new values.
         amp: half precision, see :func:`optimize_for_inference`.
 
@@ -119,7 +123,7 @@ def init_model(
 
     Args:
         name: see ``directpose models``.
-        device: for example ``cpu`` or ``cuda:0``; the GPU if there is one.
+        device: for example ``cpu`` or ``cuda:0``; see :func:`default_device`.
         amp: half precision, see :func:`optimize_for_inference`.
         offline: do not download.
         weights: a file of its weights, as published or converted, in place of a download.
@@ -129,20 +133,22 @@ def init_model(
     """
     config = config_path(find(name).config)
     checkpoint = checkpoint_of(name, offline, weights)
-    return load_model(config, checkpoint, device or default_device(), amp=amp)
+    return load_model(config, checkpoint, device, amp=amp)
 
 
-def load_trained(cfg: Config, checkpoint: str, device: str) -> nn.Module:
+def load_trained(cfg: Config, checkpoint: str, device: str | None = None) -> nn.Module:
     """A model with the weights of a checkpoint, which are checked against its config.
 
     Raises:
         InputError: the config's model cannot be built, the checkpoint is of another model or
             skeleton, or there is no such device.
     """
-    check_device(device)
+    if device is not None:
+        check_device(device)
     checkpoint = local_weights(checkpoint)
-    check_checkpoint(checkpoint, build_model(cfg))
-    return build_trained(cfg, checkpoint, device=device)
+    model = build_model(cfg)
+    check_checkpoint(checkpoint, model)
+    return build_trained(cfg, checkpoint, device=device or default_device(model))
 
 
 def check_device(name: str) -> None:
@@ -212,6 +218,13 @@ def detect(model: nn.Module, image: np.ndarray, score_thr: float) -> PoseDataSam
     return sample
 
 
-def default_device() -> str:
-    """The GPU if there is one."""
-    return 'cuda:0' if torch.cuda.is_available() else 'cpu'
+def default_device(model: nn.Module | None = None) -> str:
+    """The GPU if there is one, and mmcv has the operators that a model needs there."""
+    if not torch.cuda.is_available():
+        return 'cpu'
+    if isinstance(model, KeypointRCNN) and not has_operators('cuda'):
+        print(
+            'on the CPU, as mmcv has no operators for CUDA: docs/installation.md', file=sys.stderr
+        )
+        return 'cpu'
+    return 'cuda:0'

@@ -25,7 +25,7 @@ class Predictor:
 
     Args:
         config, checkpoint: files.
-        device: for example ``cpu`` or ``cuda:0``.
+        device: for example ``cpu`` or ``cuda:0``; see :func:`default_device`.
         options: keys of the config with dots, and new values.
         amp: half precision.
         score_thr: people below it are left out.
@@ -40,7 +40,7 @@ class Predictor:
         self,
         config: str,
         checkpoint: str,
-        device: str,
+        device: str | None = None,
         options: dict | None = None,
         amp: bool = False,
         score_thr: float = 0.1,

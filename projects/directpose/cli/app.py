@@ -11,7 +11,7 @@ import argparse
 import os
 import tempfile
 
-from ..apis.inference import default_device, load_model
+from ..apis.inference import load_model
 from ..apis.visualization import keypoint_threshold
 from ..utils.cli import port, positive
 from ..utils.config import config_path
@@ -34,7 +34,7 @@ def parse_args(argv=None):
         help='address to listen on; 0.0.0.0 lets other machines in (%(default)s)',
     )
     parser.add_argument('--port', type=port, default=7860, help='(%(default)s)')
-    parser.add_argument('--device', default=default_device(), help='for example cpu or cuda:0')
+    parser.add_argument('--device', help='cpu, cuda:0, … (the GPU if there is one)')
     parser.add_argument('--max-mb', type=positive, default=100, help='of an upload (%(default)s)')
     parser.add_argument(
         '--max-megapixels', type=positive, default=50, help='of a photo (%(default)s)'

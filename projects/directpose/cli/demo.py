@@ -21,7 +21,7 @@ import numpy as np
 from mmengine.config import DictAction
 from tqdm import tqdm
 
-from ..apis.inference import default_device, detect, find_inputs, load_model, read_image
+from ..apis.inference import detect, find_inputs, load_model, read_image
 from ..apis.predictions import Predictions
 from ..apis.tracking import PeopleTracker, PoseSmoother, PoseTracker, follow
 from ..apis.video import (
@@ -75,7 +75,7 @@ def parse_args(argv=None):
     parser.add_argument(
         '--kpt-thr', type=float, help="least score of a keypoint that is drawn (the config's)"
     )
-    parser.add_argument('--device', default=default_device(), help='for example cpu or cuda:0')
+    parser.add_argument('--device', help='cpu, cuda:0, … (the GPU if there is one)')
     parser.add_argument(
         '--amp', action='store_true', help='half precision: bfloat16 on a CPU, float16 on a GPU'
     )

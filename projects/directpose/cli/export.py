@@ -20,12 +20,13 @@ import tempfile
 from mmengine.config import DictAction
 from tqdm import tqdm
 
-from ..apis.inference import IMAGE_SUFFIXES, files_in, load_trained, read_image
+from ..apis.inference import files_in, load_trained, read_image
 from ..deploy.int8 import quantize_onnx
 from ..deploy.onnx_detector import OnnxDetector
 from ..deploy.onnx_export import export_metadata, export_onnx
 from ..utils.config import merge_options, read_config
 from ..utils.errors import InputError, exit_on_input_error
+from ..utils.images import IMAGE_SUFFIXES
 from ..validation.config import ensure_writable_file
 from ..weights.zoo import split_name
 

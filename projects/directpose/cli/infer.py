@@ -33,7 +33,6 @@ from mmengine.config import DictAction
 from tqdm import tqdm
 
 from ..apis.image_lists import fingerprint, list_images
-from ..apis.inference import default_device
 from ..apis.parts import WRITERS, Done, begin, finish_part, is_begun, pyarrow_parquet
 from ..apis.predictor import Predictor
 from ..utils.cli import not_negative, positive
@@ -125,8 +124,7 @@ def finish_shard(args: argparse.Namespace, predictor: dict) -> tuple[str, Iterat
     ensure_writable_dir(folder, '--out')
     if args.format == 'parquet':
         pyarrow_parquet()  # tells, before anything is computed, that it is not there
-    device = args.device or default_device()
-    predict = Predictor(**predictor, amp=args.amp, device=device)
+    predict = Predictor(**predictor, amp=args.amp, device=args.device)
     job = describe(args, predict, images)
     if not is_begun(job, folder):
         begin(job, folder)

@@ -123,6 +123,20 @@ def check_config_is_possible(config: str, parts: dict[str, list], num_keypoints:
         )
 
 
+def check_metainfo_is_kept(path: str, text: str) -> None:
+    """Check that no other metainfo file, perhaps written by hand, would be lost.
+
+    Raises:
+        InputError: there is one.
+    """
+    if not osp.exists(path):
+        return
+    with open(path, encoding='utf-8') as file:
+        there = file.read()
+    if there != text:
+        raise InputError(f'{path} exists with another skeleton; remove it, or give --metainfo')
+
+
 def config_text(labels: Labels, config: str, metainfo: str, out: str) -> str:
     """A config for labels in COCO's format, of files whose places are told from its own."""
 
@@ -168,13 +182,15 @@ def main(argv=None):
     parts = parts_of(labels, args.out, args.split)
     if args.config:
         check_config_is_possible(args.config, parts, len(labels.skeleton.names))
+    if args.metainfo:
+        skeleton = skeleton_text(labels, osp.splitext(osp.basename(args.out))[0])
+        check_metainfo_is_kept(args.metainfo, skeleton)
     for path, pictures in parts.items():
         write_json(to_coco(labels, pictures), path)
         people = sum(len(picture.people) for picture in pictures)
         print(f'{path}: {people} people in {len(pictures)} images')
     if args.metainfo:
-        name = osp.splitext(osp.basename(args.out))[0]
-        write_text(skeleton_text(labels, name), args.metainfo)
+        write_text(skeleton, args.metainfo)
         print(f'{args.metainfo}: {len(labels.skeleton.names)} keypoints')
     if args.config:
         write_text(config_text(labels, args.config, args.metainfo, args.out), args.config)

@@ -7,12 +7,15 @@ import os
 from collections.abc import Iterator
 from typing import BinaryIO
 
+import cv2
+import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
 from .errors import InputError, StorageError
 from .storage import is_remote
 
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 # What ends a whole image file, but for what some cameras append to it.
 _TAIL = 4096
 # Errors of a name under which there is no file for us, now and later.
@@ -65,9 +68,21 @@ def content_problem(file: BinaryIO) -> str | None:
     last = file.read()
     if not first:
         return 'is empty'
-    if _LAST_BYTES.get(first, b'') not in last and not decodes(file):
+    if first not in _LAST_BYTES:
+        return None if opencv_reads(file) else 'is truncated or not an image that OpenCV reads'
+    if _LAST_BYTES[first] not in last and not decodes(file):
         return 'is truncated'
     return None
+
+
+def opencv_reads(file: BinaryIO) -> bool:
+    """Whether OpenCV, which fills what is missing of JPEG and PNG only, reads an image."""
+    file.seek(0)
+    try:
+        image = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:  # more pixels than it takes
+        return False
+    return image is not None
 
 
 def decodes(file: BinaryIO) -> bool:
@@ -80,6 +95,8 @@ def decodes(file: BinaryIO) -> bool:
     try:
         with Image.open(file) as image:
             image.load()
+    except Image.DecompressionBombError:  # it refuses to; OpenCV takes six times as many pixels
+        return True
     except Exception as error:  # of a broken PNG it is a SyntaxError
         if isinstance(error, OSError) and error.errno is not None:  # Pillow's own have no number
             raise

@@ -107,7 +107,7 @@ def check_parts(cfg: Config, splits: Iterable[str]) -> None:
         f'model.{head}': dict,
     }
     for split in splits:
-        if split == 'train' or cfg.get(f'{split}_dataloader') is not None:
+        if split in ('train', 'test') or cfg.get(f'{split}_dataloader') is not None:
             loader = f'{split}_dataloader'
             wanted |= {loader: dict, f'{loader}.dataset': dict, f'{loader}.batch_size': int}
     for name, kind in wanted.items():

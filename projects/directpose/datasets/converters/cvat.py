@@ -51,13 +51,14 @@ def read_cvat(source: str, images: str | None, progress: Callable) -> Labels:
     folder = images or str(beside if beside.is_dir() else path.parent)
     pictures: list[Picture] = []
     problems: list[Problem] = []
+    names = sub_labels(root)
     for element in progress(root.findall('image')):
         try:
-            pictures.append(read_image(element, folder, problems))
+            pictures.append(read_image(element, folder, names, problems))
         except ValueError as error:
             problems.append(Problem(place(element), str(error)))
     people = [person for picture in pictures for person in picture.people]
-    names = sub_labels(root) or in_order(name for person in people for name in person.points)
+    names = names or in_order(name for person in people for name in person.points)
     classes = list(dict.fromkeys(person.label for person in people)) or ['person']
     return Labels(make_skeleton(names, edges(root, names)), classes, pictures, problems, folder)
 
@@ -67,8 +68,16 @@ def place(image: Element) -> str:
     return f'image {image.get("id")} ({image.get("name")})'
 
 
-def read_image(image: Element, folder: str, problems: list[Problem]) -> Picture:
+def read_image(
+    image: Element, folder: str, names: Sequence[str], problems: list[Problem]
+) -> Picture:
     """The picture of an ``image`` element.
+
+    Args:
+        image: the element.
+        folder: of the images.
+        names: of the keypoints, where the task has a skeleton.
+        problems: which it extends.
 
     Raises:
         ValueError: there is no size.
@@ -86,7 +95,7 @@ def read_image(image: Element, folder: str, problems: list[Problem]) -> Picture:
     for element in poses:
         of_group = boxes.pop(element.get('group_id'), []) if element.get('group_id') else []
         try:
-            people += read_person(element, size, of_group)
+            people += read_person(element, size, of_group, names)
         except ValueError as error:
             problems.append(Problem(f'{place(image)}, {element.tag}', str(error)))
             boxes[None] += of_group
@@ -98,13 +107,16 @@ def read_image(image: Element, folder: str, problems: list[Problem]) -> Picture:
     return Picture(name, size, people)
 
 
-def read_person(element: Element, size: tuple[int, int], boxes: Sequence[Element]) -> list[Person]:
+def read_person(
+    element: Element, size: tuple[int, int], boxes: Sequence[Element], names: Sequence[str]
+) -> list[Person]:
     """The person of a ``skeleton`` or ``points``; nobody if it holds nothing.
 
     Args:
         element: of the image.
         size: of the image.
         boxes: of its group.
+        names: of the keypoints, where the task has a skeleton.
 
     Raises:
         ValueError: it cannot be used.
@@ -112,6 +124,9 @@ def read_person(element: Element, size: tuple[int, int], boxes: Sequence[Element
     if len(boxes) > 1:
         raise ValueError(f'has {len(boxes)} boxes in its group')
     points = read_points(element, size)
+    unknown = [name for name in points if names and name not in names]
+    if unknown:
+        raise ValueError(f'has {", ".join(unknown)}; the skeleton has {", ".join(names)}')
     box = read_box(boxes[0]) if boxes else None
     return [Person(element.get('label', 'person'), points, box)] if points or box else []
 

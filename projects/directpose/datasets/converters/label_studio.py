@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...utils.errors import InputError
+from ...utils.images import IMAGE_SUFFIXES
 from ...utils.io import read_json
 from .records import (
     MALFORMED,
@@ -114,15 +115,21 @@ def read_task(task: dict, folder: str) -> tuple[Picture, list[str]]:
 
 def find_image(data: dict, folder: str) -> str:
     """Path of the image of a task; uploads have a longer name there than here."""
-    values = [value for value in data.values() if isinstance(value, str)]
-    if not values:
+    values = [written_path(value) for value in data.values() if isinstance(value, str)]
+    written = next((v for v in values if Path(v).suffix.lower() in IMAGE_SUFFIXES), None)
+    if written is None:
         raise ValueError('has no image')
-    written = values[0].split('?')[-1].split('=')[-1]
     path = urllib.parse.unquote(written)
     name = osp.basename(path)
     names = (path.lstrip('/'), name, UPLOAD.sub('', name), osp.basename(written))
     found = [path for path in map(Path(folder).joinpath, names) if path.exists()]
     return str(found[0] if found else Path(folder, name))
+
+
+def written_path(value: str) -> str:
+    """The path in a URL, or of a local file: ``/data/local-files/?d=PATH``."""
+    path, _, query = value.partition('?')
+    return query.removeprefix('d=').partition('&')[0] if query.startswith('d=') else path
 
 
 def read_box(value: dict, size: tuple[int, int]) -> tuple[float, float, float, float]:

@@ -5,13 +5,14 @@ import os.path as osp
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from PIL import Image
 
 from ...utils.similarity import BOX_FILL
 from ..categories import other_side
 
-TURNED = (5, 6, 7, 8)  # EXIF orientations whose width and height are swapped, as OpenCV reads them
+TURNED = (5, 6, 7, 8)  # EXIF orientations whose width and height are swapped
 EXIF_ORIENTATION = 274
 # What reading a record of another form than expected ends in.
 MALFORMED = (KeyError, IndexError, TypeError, AttributeError, OverflowError)
@@ -113,14 +114,23 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def image_size(path: str) -> tuple[int, int]:
-    """Width and height of an image as it is read, turned as its EXIF says.
+    """Width and height of an image as OpenCV reads it: photos are turned as their EXIF says.
 
     Raises:
         OSError: it is no image.
     """
-    with Image.open(path) as image:
-        turned = image.getexif().get(EXIF_ORIENTATION) in TURNED
-        return image.size[::-1] if turned else image.size
+    try:
+        with Image.open(path) as image:
+            turned = image.getexif().get(EXIF_ORIENTATION) in TURNED
+            if not turned or image.format in ('JPEG', 'MPO'):
+                return image.size[::-1] if turned else image.size
+    except Image.DecompressionBombError:  # OpenCV takes six times as many pixels
+        pass
+    # Versions of OpenCV differ in what other formats they turn.
+    pixels = cv2.imread(path)
+    if pixels is None:
+        raise OSError(f'{path} is not an image that OpenCV reads')
+    return pixels.shape[1], pixels.shape[0]
 
 
 def size_of(path: str, stated: tuple[float, float] | None) -> tuple[int, int]:
@@ -180,7 +190,7 @@ def to_coco(labels: Labels, pictures: list[Picture]) -> dict:
                     area=round(BOX_FILL * max(box[2], 1) * max(box[3], 1), 3),
                     iscrowd=0,
                     keypoints=[round(v, 3) for v in flat],
-                    num_keypoints=len(person.points),
+                    num_keypoints=sum(v > 0 for v in flat[2::3]),
                 )
             )
     return dict(images=images, annotations=annotations, categories=categories)

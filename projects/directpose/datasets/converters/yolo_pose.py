@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from ...utils.errors import InputError
+from ...utils.images import IMAGE_SUFFIXES
 from .records import (
     Labels,
     Person,
@@ -18,8 +19,6 @@ from .records import (
     make_skeleton,
     usual_names,
 )
-
-SUFFIXES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff'}
 
 
 def read_yolo_pose(source: str, images: str | None, progress: Callable) -> Labels:
@@ -70,9 +69,13 @@ def read_config(path: Path) -> dict:
     missing = [key for key in ('names', 'kpt_shape') if key not in facts]
     if missing:
         raise InputError(f'{path} has no {" and no ".join(missing)}: not of a YOLO pose set')
-    shape = facts['kpt_shape']
-    if not (isinstance(shape, list) and len(shape) == 2 and shape[1] in (2, 3)):
-        raise InputError(f'{path}: kpt_shape is {shape}, not [number of keypoints, 2 or 3]')
+    match facts['kpt_shape']:
+        case [int(count), 2 | 3] if count > 0:
+            pass
+        case shape:
+            raise InputError(f'{path}: kpt_shape is {shape}, not [number of keypoints, 2 or 3]')
+    if not facts['names'] or not isinstance(facts['names'], (list, dict)):
+        raise InputError(f'{path}: names are {facts["names"]}, no list of classes')
     return facts
 
 
@@ -80,7 +83,7 @@ def keypoint_names(facts: dict, count: int) -> list[str]:
     """Names of the keypoints: the set's, COCO's if there are 17, else numbers."""
     given = facts.get('kpt_names')
     given = next(iter(given.values()), None) if isinstance(given, dict) else given
-    if given and len(given) == count:
+    if isinstance(given, list) and len({str(name) for name in given}) == len(given) == count:
         return [str(name) for name in given]
     return usual_names(count)
 
@@ -99,13 +102,15 @@ def images_of(root: Path, facts: dict) -> dict[Path, str]:
         places = facts.get(split) or []
         for place in places if isinstance(places, list) else [places]:
             path = root / place
+            if not path.exists():  # Roboflow writes ../train/images for what lies beside the file
+                path = root / place.removeprefix('../')
             if path.is_dir():
-                listed = sorted(p for p in path.rglob('*') if p.suffix.lower() in SUFFIXES)
+                listed = sorted(p for p in path.rglob('*') if p.suffix.lower() in IMAGE_SUFFIXES)
             elif path.is_file():
                 lines = path.read_text(encoding='utf-8').split('\n')
                 listed = [root / line.strip() for line in lines if line.strip()]
             else:
-                raise InputError(f'{path}, the {split} images of the set, does not exist')
+                raise InputError(f'{root / place}, the {split} images of the set, does not exist')
             found |= {image: split for image in listed if image not in found}
     return found
 

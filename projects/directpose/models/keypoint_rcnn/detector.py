@@ -69,13 +69,18 @@ class KeypointRCNN(TwoStageDetector):
         return attach_predictions(data_samples, results_list)
 
 
+def has_operators(kind: str) -> bool:
+    """Whether mmcv can suppress boxes and pool regions on a kind of device."""
+    return kind != 'cuda' or get_compiling_cuda_version() != 'not available'
+
+
 def check_operators(device: torch.device) -> None:
     """Check that mmcv can suppress boxes and pool regions on a device.
 
     Raises:
         InputError: it cannot.
     """
-    if device.type == 'cuda' and get_compiling_cuda_version() == 'not available':
+    if not has_operators(device.type):
         raise InputError(
             'Keypoint R-CNN needs mmcv with operators for CUDA, and this one was compiled for the '
             'CPU only; see docs/installation.md, or run on the CPU (CUDA_VISIBLE_DEVICES= )'
