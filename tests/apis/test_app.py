@@ -146,6 +146,8 @@ def test_what_is_refused(client, tmp_path):
     ):
         with pytest.raises(Exception, match=f'(?i){words}'):
             ask(client, '/photo', tmp_path / name)
+    with pytest.raises(Exception, match='1000 × 1200 pixels are more than the 1 megapixels'):
+        ask(client, '/frame', tmp_path / 'large.png')
     (tmp_path / 'heavy.png').write_bytes(bytes(2 * 10**6))
     with pytest.raises(Exception, match=r'(?i)size|large|413|exceeds'):
         ask(client, '/photo', tmp_path / 'heavy.png')

@@ -1,5 +1,7 @@
 """Videos, cameras, and people who keep their numbers."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from directpose.apis.image_lists import list_images
@@ -168,6 +170,32 @@ def test_a_video_comes_back(tmp_path):
         seen = list(frames(capture))
     assert len(seen) == 5 and seen[0].shape == (48, 64, 3)
     assert [round(f.mean() / 50) for f in seen] == [0, 1, 2, 3, 4]
+
+
+def test_ctrl_c_while_a_frame_is_written(tmp_path):
+    path = str(tmp_path / 'a.mp4')
+    with VideoWriter(path, 10) as writer:
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+        opencv = writer._writer
+
+        def interrupted(frame):
+            opencv.write(frame)
+            raise KeyboardInterrupt
+
+        writer._writer = mock.Mock(write=interrupted, release=opencv.release)
+        with pytest.raises(KeyboardInterrupt):
+            writer.write(np.zeros((48, 64, 3), np.uint8))
+    with open_video(path) as capture:
+        assert frame_count(capture, None) == 2
+
+
+def test_frames_of_another_size(tmp_path):
+    path = str(tmp_path / 'a.mp4')
+    with VideoWriter(path, 10) as writer:
+        for height in (48, 96):
+            writer.write(np.zeros((height, 64, 3), np.uint8))
+    with open_video(path) as capture:
+        assert [frame.shape for frame in frames(capture)] == [(48, 64, 3)] * 2
 
 
 def test_half_a_video_is_not_left_behind(tmp_path):

@@ -168,7 +168,7 @@ def test_hard_scenes_are_harder():
 def test_people_without_labels(tmp_path):
     """A share of the training people; the boxes stay, and so do those of the held-out images."""
     count = ['--num-train', 12, '--num-val', 3, '--workers', 1]
-    call('make_synthetic', tmp_path / 'set', *count, '--unlabelled', 0.3)
+    call('make_synthetic', f'{tmp_path}/set/', *count, '--unlabelled', 0.3)
     train, val = (
         json.loads((tmp_path / f'set/annotations/{split}.json').read_text())['annotations']
         for split in ('train', 'val')

@@ -222,6 +222,10 @@ def test_fake100(shared, tmp_path):
         ('found', [result(0, 1) | dict(keypoints=[1, 2])], 'result 0 has 2 numbers in keypoints'),
         ('found', [result(0, float('nan'))], 'result 0 has something else than finite numbers'),
         ('found', [result(0, 1, image_id=7)], 'result 0 is of image 7, which is not in'),
+        ('found', [result(0, 1) | dict(category_id=0)], 'of category 0; in'),
+        ('truth', make_set([annotation(0), annotation(9)] * 2), 'ids in all are not unique'),
+        ('truth', make_set([annotation(0) | dict(keypoints=5)]), 'has 5 as its keypoints'),
+        ('truth', make_set([annotation(0) | dict(iscrowd=1)]), 'nobody, crowds aside, has a label'),
         ('truth', [], 'not of COCO'),
         ('truth', dict(images=[], annotations=None, categories=[]), 'not of COCO'),
         ('truth', make_set([dict(image_id=1, bbox=[0, 0, 1, 1])]), 'annotation 1 has no keypoints'),
@@ -232,7 +236,7 @@ def test_fake100(shared, tmp_path):
             make_set([annotation(0) | dict(bbox=[1, 2])]),
             'has 2 numbers in bbox, not x',
         ),
-        ('truth', make_set([annotation(0, visible=(0, 0))]), 'nobody has a labelled keypoint'),
+        ('truth', make_set([annotation(0, visible=(0, 0))]), 'nobody, crowds aside, has'),
         (
             'truth',
             make_set([annotation(0)]) | dict(images=[dict(id=1)]),
@@ -261,7 +265,7 @@ def test_skeletons_of_files():
     assert skeleton_of(coco, 'a.json')['flip_indices'] == [1, 0, 2, 4, 3, 6, 5]
     with pytest.raises(InputError, match='no category names'):
         skeleton_of(dict(categories=[], annotations=[]), 'a.json')
-    for limb in ([0, 1], [7, 8], [1, 2, 3]):
+    for limb in ([0, 1], [7, 8], [1, 2, 3], ['L_ear', 'tail'], 5):
         coco['categories'][0]['skeleton'] = [[1, 2], limb]
         with pytest.raises(InputError, match=r'a\.json: .* give pairs of numbers from 1 to 7'):
             skeleton_of(coco, 'a.json')

@@ -1,5 +1,7 @@
 """Files are whole or not there."""
 
+import os
+
 import pytest
 from directpose.utils.errors import InputError
 from directpose.utils.io import atomic_write, write_json
@@ -37,6 +39,16 @@ def test_a_folder_is_no_file(tmp_path):
         ensure_writable_file(str(tmp_path), '--out')
     ensure_writable_file(str(tmp_path / 'new/file.json'), '--out')
     assert (tmp_path / 'new').is_dir()
+
+
+def test_only_files_are_replaced(tmp_path):
+    link = tmp_path / 'link.json'
+    link.symlink_to(tmp_path / 'file.json')
+    write_json([1], link)
+    assert link.is_symlink() and (tmp_path / 'file.json').read_text() == '[1]'
+    os.mkfifo(tmp_path / 'pipe')
+    with pytest.raises(InputError, match='is no file on a disk; give the name of a file'):
+        write_json([1], tmp_path / 'pipe')
 
 
 def test_links_to_folders_are_followed_once(tmp_path):

@@ -191,6 +191,20 @@ def test_without_a_network(tiny, server, tmp_path, monkeypatch):
     assert not server.requests
 
 
+@pytest.mark.parametrize('mirror', ['mirror.example.com/models', 'http://mirror example.com'])
+def test_a_mirror_that_is_no_address(tiny, mirror, monkeypatch):
+    monkeypatch.setenv('DIRECTPOSE_MIRROR', mirror)
+    with pytest.raises(InputError, match=f'cannot download {mirror}'):
+        zoo.checkpoint_of('tiny')
+
+
+def test_a_folder_that_cannot_be_made(tiny, tmp_path):
+    zoo.home().mkdir()
+    (zoo.home() / 'downloads').touch()
+    with pytest.raises(InputError, match=r'cannot make .*downloads .* set DIRECTPOSE_HOME'):
+        zoo.checkpoint_of('tiny')
+
+
 def test_a_full_disk(tiny, tmp_path, monkeypatch):
     class Full(io.BytesIO):
         def write(self, _):
@@ -324,6 +338,9 @@ def test_a_training_can_start_from_one(tiny, synthetic_set, tmp_path):
     assert done.returncode == 0, done.stderr
     (log,) = tmp_path.glob('*/*.log')
     assert 'Load checkpoint from directpose://tiny' in log.read_text()
+    other = ('--cfg-options', *options, 'model.bbox_head.kpt_predictor.group_channels=8')
+    done = call('train', ROOT / CONFIG, '--work-dir', tmp_path / 'other', *other)
+    assert done.returncode == 1 and 'error: ' in done.stderr and 'Traceback' not in done.stderr
 
 
 def test_the_table(tiny, capsys):
@@ -345,10 +362,13 @@ def test_the_command_line(capsys, monkeypatch):
     assert done.returncode == 0 and 'usage: directpose infer' in done.stdout
 
 
-def test_unknown_names():
+def test_unknown_names(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="no model 'keypoint'; the names are keypoint-rcnn, "):
         zoo.checkpoint_of('keypoint')
     assert zoo.split_name(['photo.jpg']) == ['photo.jpg']
+    monkeypatch.chdir(tmp_path)
+    Path('keypoint-rcnn').mkdir()  # a folder of that name is no model of the user's
+    assert zoo.split_name(['keypoint-rcnn'])[1] == 'directpose://keypoint-rcnn'
     assert zoo.split_name([]) == []
 
 

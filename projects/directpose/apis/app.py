@@ -67,7 +67,8 @@ class App:
         if image is None:
             return None
         with telling(None):
-            return self.draw('frame', image[..., ::-1].copy(), score_thr, kpt_thr)[0]
+            (frame,) = self.checked(iter([image[..., ::-1].copy()]))
+            return self.draw('frame', frame, score_thr, kpt_thr)[0]
 
     def video(
         self,

@@ -223,7 +223,7 @@ def draw_image(entry: dict, shown: Matching, truth: dict, skeleton: dict, image_
     """One of the worst images: its name, what is wrong, and the picture."""
     record = next(i for i in truth['images'] if i['id'] == entry['image_id'])
     photo = read_photo(osp.join(image_dir, record['file_name'])) if image_dir else None
-    grey = np.full((record['height'], record['width'], 3), 70, np.uint8)
+    grey = np.full((int(record['height']), int(record['width']), 3), 70, np.uint8)
     image = grey if photo is None else photo
     here = Matching(*(of_image(part, record['id']) for part in shown))
     scale = LONG_SIDE / max(image.shape[:2])

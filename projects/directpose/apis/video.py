@@ -94,20 +94,25 @@ class VideoWriter:
         self.fps = round(fps, 3 if fps < 65 else 2 if fps < 650 else 1)
         self._partial = f'{osp.splitext(path)[0]}.partial.mp4'
         self._writer: cv2.VideoWriter | None = None
+        self._size = (0, 0)
         self._count = 0
 
     def write(self, frame: np.ndarray) -> None:
-        """Append a frame (H, W, 3), BGR; all have the size of the first.
+        """Append a frame (H, W, 3), BGR, in the size of the first.
 
         Raises:
             InputError: the file cannot be written.
         """
         if self._writer is None:
             codec = cv2.VideoWriter.fourcc(*'mp4v')
-            writer = cv2.VideoWriter(self._partial, codec, self.fps, frame.shape[1::-1])
+            height, width = frame.shape[:2]
+            self._size = width, height
+            writer = cv2.VideoWriter(self._partial, codec, self.fps, self._size)
             if not writer.isOpened():
                 raise InputError(f'OpenCV cannot write the video {self.path}; check the folder')
             self._writer = writer
+        if frame.shape[1::-1] != self._size:  # OpenCV would drop it
+            frame = cv2.resize(frame, self._size)
         self._writer.write(frame)
         self._count += 1
 
@@ -121,7 +126,7 @@ class VideoWriter:
         if kind is not None:
             os.remove(self._partial)
             return
-        if self._frames_written() != self._count:
+        if self._frames_written() < self._count:  # one more, if Ctrl-C came when it was written
             os.remove(self._partial)
             raise InputError(f'cannot write the video {self.path}; is the disk full?')
         os.replace(self._partial, self.path)

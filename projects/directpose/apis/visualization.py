@@ -77,7 +77,8 @@ def build_visualizer(model: nn.Module) -> PoseLocalVisualizer:
 
 def keypoint_threshold(cfg: Config) -> float:
     """The least score of a keypoint that a config draws."""
-    return cfg.get('default_hooks', {}).get('visualization', {}).get('kpt_thr', 0.3)
+    hook = cfg.get('default_hooks', {}).get('visualization') or {}  # None where it is left out
+    return hook.get('kpt_thr', 0.3)
 
 
 def draw(

@@ -27,6 +27,7 @@ from ..utils.errors import InputError, exit_on_input_error
 from ..utils.mmpose_tools import load_mmpose_tool
 from ..validation.config import check_config
 from ..weights.checkpoint import check_checkpoint, check_shapes
+from ..weights.zoo import local_weights
 
 # Of --logger: mmengine's backend, and the package that it needs
 LOGGERS = dict(
@@ -144,7 +145,7 @@ def tell_what_next(cfg: Config, config: str) -> None:
 def check_start(cfg: Config) -> None:
     """Check the weights that a training starts with, if it does not start with its own.
 
-    Addresses with ``://`` are left to mmengine.
+    Addresses with ``://``, but for models by name, are left to mmengine.
 
     Raises:
         InputError: they are not plain weights, or of another skeleton, or what is resumed is of
@@ -153,6 +154,7 @@ def check_start(cfg: Config) -> None:
     path = cfg.get('load_from')
     if cfg.get('resume') and not path:
         path = find_last_checkpoint(Path(cfg.work_dir))
+    path = local_weights(path or '')
     if not path or '://' in path:
         return
     path = osp.expanduser(path)

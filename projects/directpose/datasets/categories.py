@@ -23,7 +23,8 @@ def skeleton_of(coco: dict, path: str) -> dict:
     """
     known = parse_metainfo(COCO)
     category: dict = next((c for c in coco['categories'] if c.get('keypoints')), {})
-    counts = {len(a['keypoints']) // 3 for a in coco['annotations'] if a.get('keypoints')}
+    poses = [a['keypoints'] for a in coco['annotations'] if isinstance(a.get('keypoints'), list)]
+    counts = {len(pose) // 3 for pose in poses if pose}
     names = category.get('keypoints') or (list(known['keypoint_name2id']) if counts == {17} else [])
     if not names:
         raise InputError(
@@ -32,7 +33,8 @@ def skeleton_of(coco: dict, path: str) -> dict:
     if names == list(known['keypoint_name2id']):
         return known
     for limb in category.get('skeleton') or []:
-        if len(limb) != 2 or not all(1 <= end <= len(names) for end in limb):
+        whole = isinstance(limb, list) and all(isinstance(end, int) for end in limb)
+        if not whole or len(limb) != 2 or not all(1 <= end <= len(names) for end in limb):
             raise InputError(
                 f'{path}: the skeleton of its category has a limb {limb}; give pairs of numbers '
                 f'from 1 to {len(names)}, or --metainfo'

@@ -15,6 +15,7 @@ import cv2
 from ..utils.errors import InputError
 from ..utils.images import image_problem
 from ..utils.io import write_bytes, write_json
+from ..weights.download import make_folder
 from ..weights.zoo import home
 from .onnx_detector import OnnxDetector
 
@@ -130,7 +131,7 @@ def unpack(archive: Path, folder: Path) -> None:
     content = archive.read_bytes()
     if base64.b64encode(hashlib.sha512(content).digest()).decode() != SHA512:
         raise InputError(f'{archive} is not onnxruntime-web {VERSION} as it was published')
+    make_folder(folder)
     with tarfile.open(archive) as package:
         for name in RUNTIME:
-            folder.mkdir(parents=True, exist_ok=True)
             write_bytes(package.extractfile(f'package/dist/{name}').read(), folder / name)

@@ -19,14 +19,16 @@ def atomic_write(path: str | os.PathLike) -> Iterator[str]:
 
     If writing fails, what was at ``path`` before stays and nothing is left beside it. The name is
     hidden, so that no pattern finds it, and new each time, so that two processes that write the
-    same file do not write into each other's.
+    same file do not write into each other's. A link stays a link.
 
     Raises:
-        InputError: it is a folder, or cannot be written, for example because the disk is full.
+        InputError: it is a folder or a device, or cannot be written, for example because the disk
+            is full.
     """
-    path = Path(path)
-    if os.path.isdir(path):
-        raise InputError(f'{path} is a folder; give the name of a file')
+    path = Path(os.path.realpath(path))
+    if os.path.exists(path) and not os.path.isfile(path):
+        kind = 'a folder' if os.path.isdir(path) else 'no file on a disk'
+        raise InputError(f'{path} is {kind}; give the name of a file')
     # Not with the whole name: that may be as long as a name can be.
     partial = path.with_name(f'.{uuid.uuid4().hex}.partial{path.suffix}')
     try:

@@ -12,6 +12,7 @@ from .coco_json import (
     OPTIONAL_ANNOTATION_FIELDS,
     Kinds,
     check_image_records,
+    check_unique,
     field_problem,
     name_of,
     numbers_problem,
@@ -49,8 +50,9 @@ def check_people(path: str, truth: Mapping, num_keypoints: int) -> None:
             problem = "names an image that is not in 'images'"
         if problem:
             raise InputError(f'{path}: {name_of("annotation", number, annotation)} {problem}')
-    if not any(any(annotation['keypoints'][2::3]) for annotation in truth['annotations']):
-        raise InputError(f'{path}: nobody has a labelled keypoint')
+    check_unique(path, 'annotation', truth['annotations'])
+    if not any(any(a['keypoints'][2::3]) and not a.get('iscrowd') for a in truth['annotations']):
+        raise InputError(f'{path}: nobody, crowds aside, has a labelled keypoint')
 
 
 def read_results(path: str, truth: Mapping, ann_file: str, num_keypoints: int) -> list[dict]:
@@ -71,6 +73,7 @@ def read_results(path: str, truth: Mapping, ann_file: str, num_keypoints: int) -
     if not results:
         raise InputError(f'{path} is an empty list: nobody was found')
     known = {image['id'] for image in truth['images']}
+    categories = sorted({person['category_id'] for person in truth['annotations']})
     for number, result in enumerate(results):
         problem = field_problem(result, FIELDS) or result_problem(result, num_keypoints)
         if problem:
@@ -79,6 +82,11 @@ def read_results(path: str, truth: Mapping, ann_file: str, num_keypoints: int) -
             raise InputError(
                 f'{path}: result {number} is of image {result["image_id"]}, which is not in '
                 f'{ann_file}; give the annotations of the same images'
+            )
+        if result.get('category_id', 1) not in categories:
+            raise InputError(
+                f'{path}: result {number} is of category {result.get("category_id", 1)!r:.50}; in '
+                f'{ann_file} people are of {", ".join(map(str, categories))}'
             )
     return [dict(category_id=1) | result for result in results]
 

@@ -32,7 +32,7 @@ def fetch(url: str, path: Path, algorithm: str, digest: str, advice: str) -> Non
     Raises:
         InputError: the file cannot be had, or is not the one that was published.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     part = path.with_name(path.name + '.part')
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -46,6 +46,8 @@ def fetch(url: str, path: Path, algorithm: str, digest: str, advice: str) -> Non
                 ) from error
         except OSError as error:
             raise told(error, url, part, advice) from error
+        except (ValueError, http.client.HTTPException) as error:  # no address, or no answer of HTTP
+            raise InputError(f'cannot download {url} ({error}); {advice}') from error
     if not file_hash(part, algorithm).startswith(digest):
         part.unlink()
         raise InputError(
@@ -53,6 +55,21 @@ def fetch(url: str, path: Path, algorithm: str, digest: str, advice: str) -> Non
             f'{digest}; nothing was kept; {advice}'
         )
     os.replace(part, path)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for what is downloaded.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f'cannot make {path} ({error.strerror}), where downloads are kept; set '
+            'DIRECTPOSE_HOME to another folder'
+        ) from error
 
 
 def transfer(url: str, part: Path) -> None:

@@ -17,7 +17,7 @@ from ..utils.errors import InputError
 from ..utils.io import read_json, write_json
 from .checkpoint import read_checkpoint, weight_problems
 from .converters import CONVERTERS, model_weights, write_checkpoint
-from .download import fetch, file_hash
+from .download import fetch, file_hash, make_folder
 
 SCHEME = 'directpose://'
 DEFAULT = 'keypoint-rcnn'
@@ -203,7 +203,7 @@ def checkpoint_of(name: str, offline: bool = False, weights: str | None = None) 
         InputError: there is no such model, or its weights cannot be had.
     """
     model = find(name)
-    make_home()
+    make_folder(home())
     writable = os.access(home(), os.W_OK)
     with FileLock(home() / f'{model.name}.lock') if writable else contextlib.nullcontext():
         if weights is not None:
@@ -262,21 +262,6 @@ def obtain(model: PublishedModel, source: Path, offline: bool) -> None:
 def kept(model: PublishedModel) -> Path:
     """Where the converted weights of a model are, once they are there."""
     return home() / f'{model.name}-{(model.digest or "by-hand")[:8]}.pth'
-
-
-def make_home() -> None:
-    """Make the folder of the models.
-
-    Raises:
-        InputError: it cannot be made.
-    """
-    try:
-        home().mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f'cannot make {home()} ({error.strerror}), where models are kept; set DIRECTPOSE_HOME '
-            'to another folder'
-        ) from error
 
 
 def existing(path: str) -> Path:
@@ -342,7 +327,7 @@ def convert(model: PublishedModel, source: Path, path: Path) -> str:
 
 def model_of(argument: str) -> PublishedModel | None:
     """The model that an argument of a tool names, if it does and is no file."""
-    return None if os.path.exists(argument) else MODELS.get(argument.removeprefix(SCHEME))
+    return None if os.path.isfile(argument) else MODELS.get(argument.removeprefix(SCHEME))
 
 
 def split_name(arguments: list[str]) -> list[str]:

@@ -301,7 +301,8 @@ def write_set(
         InputError: the folder exists or cannot be made.
     """
     check_absent(out)
-    out, partial = Path(out), Path(f'{out}.partial')
+    folder = Path(out)
+    partial = folder.with_name(f'{folder.name}.partial')
     shutil.rmtree(partial, ignore_errors=True)
     try:
         (partial / 'annotations').mkdir(parents=True)
@@ -319,7 +320,7 @@ def write_set(
         if name == 'train':
             remove_labels([a for _, found in of_split for a in found], unlabelled)
         write_annotations(of_split, partial / f'annotations/{name}.json', about)
-    os.replace(partial, out)
+    os.replace(partial, folder)
 
 
 def remove_labels(annotations: list[dict], share: float) -> None:
