@@ -138,6 +138,16 @@ def test_a_png_of_several_chunks(tmp_path):
         assert image_problem(str(path)) == 'is truncated'
 
 
+def test_annotations_of_a_photo_that_is_not_upright(tmp_path):
+    path, exif = str(tmp_path / 'phone.jpg'), Image.Exif()
+    exif[274] = 6  # a quarter turn
+    Image.fromarray(np.zeros((30, 40, 3), np.uint8)).save(path, exif=exif)
+    assert cv2.imread(path).shape == (40, 30, 3)
+    check_images([path], [(30, 40)])
+    with pytest.raises(InputError, match='turned by its EXIF to 30 × 40 pixels, and its annotat'):
+        check_images([path], [(40, 30)])
+
+
 @pytest.mark.parametrize('name', ['x' * 300 + '.jpg', 'a\0b.jpg', '', '.'])
 def test_names_without_a_file(name):
     assert re.match(r'cannot be read \(|is no name', image_problem(name))
@@ -159,21 +169,21 @@ def test_a_storage_that_fails_is_told_from_a_file_that_is_not_there(tmp_path):
         mock.patch('directpose.utils.images.open', opened, create=True),
         pytest.raises(StorageError, match=r'image\.jpg \(Stale file handle\)'),
     ):
-        check_images([str(path)])
+        check_images([str(path)], [(640, 480)])
 
 
 def test_broken_images_are_counted(tmp_path, synthetic_set):
     images = sorted((synthetic_set / 'images').iterdir())
     paths = [str(shutil.copy(p, tmp_path)) for p in images[:4]]
-    check_images(paths)
+    check_images(paths, [(320, 256)] * 4)
     missing = str(tmp_path / 'gone.jpg')
     with open(paths[2], 'r+b') as file:
         file.truncate(1000)
     with pytest.raises(InputError) as error:
-        check_images([*paths, missing])
+        check_images([*paths, missing], [(320, 256)] * 5)
     assert '2 of 5 images' in str(error.value) and f'{paths[2]} is truncated' in str(error.value)
     with pytest.raises(InputError, match=r'gone\.jpg cannot be read \(No such file'):
-        check_images([missing])
+        check_images([missing], [(320, 256)])
 
 
 @pytest.fixture

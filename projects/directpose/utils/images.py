@@ -16,6 +16,9 @@ from .errors import InputError, StorageError
 from .storage import is_remote
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+EXIF_ORIENTATION = 274
+TURNED = (5, 6, 7, 8)  # orientations whose width and height are swapped
+EXIF_FORMATS = ('JPEG', 'MPO')  # in which every OpenCV turns photos
 # What ends a whole image file, but for what some cameras append to it.
 _TAIL = 4096
 # Errors of a name under which there is no file for us, now and later.
@@ -24,15 +27,19 @@ _NO_FILE |= {errno.ENAMETOOLONG, errno.ELOOP}
 _LAST_BYTES = {b'\xff\xd8': b'\xff\xd9', b'\x89P': b'IEND\xaeB`\x82'}
 
 
-def check_images(paths: list[str]) -> None:
-    """Check that the image files are there and whole, by their first and last bytes.
+def check_images(paths: list[str], sizes: list[tuple[float, float]]) -> None:
+    """Check that the image files are there and whole, by their first and last bytes, and upright.
+
+    Args:
+        paths: of the files.
+        sizes: (width, height) of each, as its annotations have it.
 
     Raises:
         InputError: naming the first broken file and how many there are.
         StorageError: one cannot be read now.
     """
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        results = pool.map(image_problem, paths)
+        results = pool.map(image_problem, paths, sizes)
         slow = len(paths) > 10000
         problems = list(tqdm(results, 'checking images', len(paths), disable=not slow))
     broken = [f'{path} {problem}' for path, problem in zip(paths, problems, strict=True) if problem]
@@ -43,8 +50,12 @@ def check_images(paths: list[str]) -> None:
         )
 
 
-def image_problem(path: str) -> str | None:
+def image_problem(path: str, stated: tuple[float, float] | None = None) -> str | None:
     """What is wrong with an image file, as far as can be told without decoding all of it.
+
+    Args:
+        path: of the file.
+        stated: width and height that it is to have, if they are known.
 
     Raises:
         StorageError: it cannot be read now.
@@ -53,7 +64,8 @@ def image_problem(path: str) -> str | None:
         return 'is no name that a file can have'
     try:
         with classify_io_errors(path), open(path, 'rb') as file:
-            return content_problem(file)
+            problem = content_problem(file)
+            return problem or (orientation_problem(file, stated) if stated else None)
     except StorageError:
         raise
     except OSError as error:
@@ -102,6 +114,33 @@ def decodes(file: BinaryIO) -> bool:
             raise
         return False
     return True
+
+
+def orientation_problem(file: BinaryIO, stated: tuple[float, float]) -> str | None:
+    """What is wrong where annotations are of a photo as it lies in its file.
+
+    OpenCV turns it upright.
+
+    Raises:
+        OSError: the storage fails.
+    """
+    file.seek(0)
+    try:
+        with Image.open(file) as image:
+            kind, (width, height) = image.format, image.size
+            orientation = image.getexif().get(EXIF_ORIENTATION)
+    except Exception as error:  # a broken EXIF turns nothing
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        return None
+    if kind not in EXIF_FORMATS or orientation not in TURNED or width == height:
+        return None
+    if stated != (width, height):
+        return None
+    return (
+        f'is turned by its EXIF to {height} × {width} pixels, and its annotations are of '
+        f'{width} × {height}'
+    )
 
 
 @contextlib.contextmanager

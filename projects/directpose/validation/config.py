@@ -44,7 +44,7 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
         files = (dataset.ann_file, dataset.data_prefix['img'])
         if files not in has_labels:
             coco = check_annotations(dataset.ann_file, dataset.metainfo, count_classes(cfg.model))
-            check_images(image_paths(dataset, coco['images']))
+            check_images(*image_files(dataset, coco['images']))
             has_labels[files] = any(
                 any(a['keypoints'][2::3]) and not a.get('iscrowd') for a in coco['annotations']
             )
@@ -170,7 +170,7 @@ def check_image_list(dataset: BaseCocoStyleDataset) -> None:
     if not isinstance(coco, dict) or not isinstance(coco.get('images'), list):
         raise InputError(f"{dataset.ann_file} has no list 'images': it is not a COCO image list")
     check_image_records(dataset.ann_file, coco['images'])
-    check_images(image_paths(dataset, coco['images']))
+    check_images(*image_files(dataset, coco['images']))
 
 
 def check_skeleton(dataset: BaseCocoStyleDataset, skeleton: dict) -> None:
@@ -267,6 +267,8 @@ def ensure_writable_dir(path: str, option: str = '--work-dir') -> None:
         ) from error
 
 
-def image_paths(dataset: BaseCocoStyleDataset, images: list[dict]) -> list[str]:
-    """The files of image records."""
-    return [osp.join(dataset.data_prefix['img'], image['file_name']) for image in images]
+def image_files(dataset: BaseCocoStyleDataset, images: list[dict]) -> tuple[list, list]:
+    """The paths of image records, and their sizes (width, height)."""
+    folder = dataset.data_prefix['img']
+    paths = [osp.join(folder, image['file_name']) for image in images]
+    return paths, [(image['width'], image['height']) for image in images]

@@ -9,11 +9,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from ...utils.images import EXIF_FORMATS, EXIF_ORIENTATION, TURNED
 from ...utils.similarity import BOX_FILL
 from ..categories import other_side
 
-TURNED = (5, 6, 7, 8)  # EXIF orientations whose width and height are swapped
-EXIF_ORIENTATION = 274
 # What reading a record of another form than expected ends in.
 MALFORMED = (KeyError, IndexError, TypeError, AttributeError, OverflowError)
 
@@ -122,7 +121,7 @@ def image_size(path: str) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             turned = image.getexif().get(EXIF_ORIENTATION) in TURNED
-            if not turned or image.format in ('JPEG', 'MPO'):
+            if not turned or image.format in EXIF_FORMATS:
                 return image.size[::-1] if turned else image.size
     except Image.DecompressionBombError:  # OpenCV takes six times as many pixels
         pass
