@@ -47,6 +47,22 @@ def test_it_does_not_stop_while_the_ap_rises():
         assert runner.train_loop.stop_training == stops
 
 
+def test_it_watches_what_the_best_checkpoint_is_chosen_by():
+    cfg = read_config('configs/directpose/directpose_r50_fpn_8xb4-100e_crowdpose-800x1333.py')
+    add_options(cfg, argparse.Namespace(patience=1, freeze=None, ema=False, logger=[]))
+    assert cfg.custom_hooks[-1]['monitor'] == 'crowdpose/AP'
+
+
+def test_all_of_a_backbone_is_frozen():
+    cfg = read_config('configs/directpose_v2/directposev2-s_8xb32-300e_coco-640x640.py')
+    cfg.model.backbone.init_cfg = None
+    add_options(cfg, argparse.Namespace(patience=None, freeze='backbone', ema=False, logger=[]))
+    backbone = build_model(cfg).backbone
+    backbone.train()  # CSPDarknet's returns nothing
+    assert not any(param.requires_grad for param in backbone.parameters())
+    assert not any(module.training for module in backbone.modules() if hasattr(module, 'eps'))
+
+
 def test_the_batch_is_the_given_one(stopped):
     work_dir, _ = stopped
     kept = Config.fromfile(next(work_dir.glob('*.py')))

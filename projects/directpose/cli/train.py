@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
+from mmpose.registry import MODELS
 
 from ..engine.batch_size import batch_for_gpu
 from ..engine.checkpoint_hook import find_last_checkpoint
@@ -22,7 +23,7 @@ from ..engine.dist import run_on_rank0, start_processes
 from ..engine.runner import ConsoleRunner
 from ..engine.validation_hook import without_check_hook
 from ..utils.cli import positive
-from ..utils.config import build_model, merge_options, read_config
+from ..utils.config import build_model, config_error_context, merge_options, read_config
 from ..utils.errors import InputError, exit_on_input_error
 from ..utils.mmpose_tools import load_mmpose_tool
 from ..validation.config import check_config
@@ -92,11 +93,9 @@ def freeze_backbone(cfg: Config) -> None:
         InputError: the backbone has no such means.
     """
     backbone = cfg.model.backbone
-    if 'frozen_stages' not in backbone:
-        raise InputError(
-            f'--freeze backbone: {backbone.type} of {cfg.filename} has no frozen_stages'
-        )
     backbone.update(frozen_stages=backbone.get('num_stages', 4), norm_eval=True)
+    with config_error_context(f'--freeze backbone: model.backbone of {cfg.filename}'):
+        MODELS.build({**backbone, 'init_cfg': None})
 
 
 def add_options(cfg: Config, args: argparse.Namespace) -> None:
@@ -109,8 +108,16 @@ def add_options(cfg: Config, args: argparse.Namespace) -> None:
     if args.freeze:
         freeze_backbone(cfg)
     if args.patience:
-        stop = dict(type='EarlyStoppingHook', monitor='coco/AP', rule='greater', min_delta=1e-4)
-        hooks.append(dict(stop, patience=args.patience))
+        watched = cfg.get('default_hooks', {}).get('checkpoint', {}).get('save_best')
+        hooks.append(
+            dict(
+                type='EarlyStoppingHook',
+                monitor=watched if watched and watched != 'auto' else 'coco/AP',
+                rule='greater',
+                min_delta=1e-4,
+                patience=args.patience,
+            )
+        )
     if args.ema and not any(hook['type'] == 'EMAHook' for hook in hooks):
         average = dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=0.0002)
         hooks.append(dict(average, update_buffers=True, priority=49))
