@@ -38,6 +38,7 @@ def branches(tmp_path_factory):
         loss_bbox=dict(type='mmdet.GIoULoss'),
     )
     cfg.model.test_cfg.score_thr = 0.0
+    cfg.model.data_preprocessor.pad_value = 1  # of what is normalised
     cfg.dump(folder / 'branches.py')
     torch.manual_seed(0)
     model = init_model(cfg, device='cpu')

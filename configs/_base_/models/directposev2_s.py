@@ -10,6 +10,7 @@ model = dict(
         mean=[0, 0, 0],
         std=[1, 1, 1],
         bgr_to_rgb=False,
+        pad_value=114,  # as in the training's mosaics
         batch_augments=[
             dict(
                 type='mmpose.BatchSyncRandomResize',

@@ -30,7 +30,7 @@ class Exportable(nn.Module):
 
         Args:
             images (B, 3, H, W): float32, BGR, 0 to 255; H and W are multiples of 32, what an image
-                does not fill is the mean colour of the data preprocessor.
+                does not fill has the colour of the padding, as the preprocessor has it.
             sizes (B, 2): int64, height and width of the part that each image fills.
 
         Returns:

@@ -69,7 +69,7 @@ class OnnxDetector:
         sizes = np.array([image.shape[:2] for image in resized], np.int64)
         height, width = -(-sizes.max(0) // 32) * 32
         batch = np.empty((len(images), 3, height, width), np.float32)
-        batch[:] = np.float32(self.facts['mean'])[:, None, None]
+        batch[:] = np.float32(self.facts['padding'])[:, None, None]
         for place, image in zip(batch, resized, strict=True):
             place[:, : image.shape[0], : image.shape[1]] = image.transpose(2, 0, 1)
         return list(scales), dict(images=batch, sizes=sizes)

@@ -124,13 +124,15 @@ def export_metadata(cfg: Config) -> dict:
         )
     if preprocessor.get('pad_size_divisor', 1) != DIVISOR:
         raise InputError(f'{cfg.filename}: the export is for data_preprocessor.pad_size_divisor 32')
-    mean = preprocessor.mean[::-1] if preprocessor.bgr_to_rgb else preprocessor.mean
+    # The preprocessor pads what is normalised already.
+    fill = preprocessor.get('pad_value', 0)
+    color = [m + fill * s for m, s in zip(preprocessor.mean, preprocessor.std, strict=True)]
     return dict(
         config=osp.basename(cfg.filename),
         short_side=pipeline[1]['short_side'],
         long_side=pipeline[1]['long_side'],
         pixel_areas=RESIZES[kinds[1]],
-        mean=list(mean),
+        padding=color[::-1] if preprocessor.bgr_to_rgb else color,
         **describe_skeleton(cfg),
     )
 

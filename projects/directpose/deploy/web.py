@@ -57,7 +57,7 @@ def write_site(
     for sample in samples:
         copy(Path(sample), Path(out, 'samples', Path(sample).name))
     copy(Path(model), Path(out, 'model.onnx'))
-    wanted = ('short_side', 'long_side', 'pixel_areas', 'mean', 'keypoints', 'limbs')
+    wanted = ('short_side', 'long_side', 'pixel_areas', 'padding', 'keypoints', 'limbs')
     page = {name: facts.get(name) for name in wanted}
     write_json(
         page

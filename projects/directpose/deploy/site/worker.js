@@ -64,13 +64,13 @@ function mix(count, length, back, areas) {
   return { low, high, weight };
 }
 
-// RGBA pixels -> planes B, G, R of floats, filled up with the mean colour.
+// RGBA pixels -> planes B, G, R of floats, filled up with the colour of the padding.
 function prepare(pixels, width, height, { size: [w, h], back }) {
   const [W, H] = [w, h].map((side) => Math.ceil(side / BLOCK) * BLOCK);
   const planes = new Float32Array(3 * W * H);
   const xs = mix(w, width, back[0], facts.pixel_areas), ys = mix(h, height, back[1], facts.pixel_areas);
   for (let c = 0; c < 3; c++) {
-    const plane = planes.subarray(c * W * H, (c + 1) * W * H).fill(facts.mean[c]);
+    const plane = planes.subarray(c * W * H, (c + 1) * W * H).fill(facts.padding[c]);
     for (let y = 0; y < h; y++) {
       const top = ys.low[y] * width, bottom = ys.high[y] * width, v = ys.weight[y];
       for (let x = 0; x < w; x++) {
