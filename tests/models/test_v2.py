@@ -228,6 +228,7 @@ def test_loss_is_finite_and_reaches_every_parameter(batch, assigner):
         (dict(centerness_on_kpt=True), 'no centerness_on_kpt; leave it out'),
         (dict(center_radius=1.5), 'or give center_radius to its assigner'),
         (dict(sigmas=[0.05] * 5), '5 sigmas for 17 keypoints'),
+        (dict(sigmas=None), 'needs sigmas, one for each keypoint'),
         (dict(num_keypoints=1), 'needs two keypoints'),
     ],
 )

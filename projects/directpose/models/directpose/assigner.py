@@ -24,6 +24,7 @@ def assign_points(
         strides (P,): stride of each location's level.
         regress_ranges (P, 2): [low, high] of the largest distance, in pixels.
         bboxes (G, 4): boxes, (x1, y1, x2, y2), in pixels.
+        center_radius: in strides.
 
     Returns:
         matched_gt_inds (P,): index of the person, -1 for background.
@@ -89,8 +90,8 @@ class OKSAssigner(CenterAssigner):
     """The locations that predict somebody best learn that person (SimOTA, by OKS).
 
     Of the candidates near its centre, each person takes the cheapest by
-    ``-log(prob) - oks_weight * log(oks)``, as many as the sum of its ten highest OKS; a location
-    goes to the cheapest of those who take it.
+    ``-log(prob) - oks_weight * log(oks)``: as many as the sum of its ten highest OKS, rounded down,
+    but at least one. A location goes to the cheapest of those who take it.
 
     Args:
         center_radius: see :func:`assign_points`.
@@ -98,7 +99,7 @@ class OKSAssigner(CenterAssigner):
 
     oks_weight = 3.0  # of the pose against the class
     best = 10
-    least = 1e-6  # probability and OKS of which there is a logarithm
+    least = 1e-6  # to which probabilities and OKS are clamped before the logarithm
 
     def __init__(self, center_radius: float = 2.5) -> None:
         super().__init__(center_radius)

@@ -205,8 +205,9 @@ class DirectPoseHead(BaseDenseHead):
         Args:
             x: feature maps (B, C_in, H_l, W_l).
             batch_data_samples: with ``gt_instance_labels``: ``bboxes`` (G, 4) xyxy, ``labels``
-                (G,), ``keypoints`` (G, K, 2), all in network-input pixels, and
-                ``keypoints_visible`` (G, K), > 0 where labelled. The locations in the box of
+                (G,), ``keypoints`` (G, K, 2), all in network-input pixels,
+                ``keypoints_visible`` (G, K), > 0 where labelled, and optionally ``areas`` (G,) in
+                square pixels, else a share of the boxes. The locations in the box of
                 somebody without a labelled keypoint are not classified, unless they are positive
                 for somebody else.
         """

@@ -37,7 +37,8 @@ class DirectPoseV2Head(DirectPoseHead):
         kwargs: of :class:`DirectPoseHead`, without ``center_radius``, centerness and boxes.
 
     Raises:
-        InputError: there is one of these, or what :class:`DirectPoseHead` refuses.
+        InputError: one of these is given, there are no sigmas, there is one keypoint, or what
+            :class:`DirectPoseHead` refuses.
     """
 
     left_out = ('loss_bbox', 'loss_centerness', 'centerness_on_kpt', 'center_radius')
@@ -57,6 +58,8 @@ class DirectPoseV2Head(DirectPoseHead):
                 'DirectPoseV2Head needs two keypoints: one has no extent, by which people are told '
                 'apart; take DirectPoseHead with a box branch (loss_bbox)'
             )
+        if sigmas is None:
+            raise InputError('DirectPoseV2Head needs sigmas, one for each keypoint, for OKS')
         for name in self.left_out:
             if kwargs.pop(name, None):
                 raise InputError(
@@ -79,7 +82,7 @@ class DirectPoseV2Head(DirectPoseHead):
         batch_inds, point_inds = torch.stack([n.any(1) for n in by_image]).nonzero(as_tuple=True)
         candidates = near[point_inds] & (batch_inds[:, None] == people.batch_inds)  # (N, G)
         shape = PyramidShape.of(outs['cls_scores'])
-        with torch.no_grad():  # gradients are for the positives, which are a third
+        with torch.no_grad():  # only the positives, about a third of them, need gradients
             locations = shape.locations(batch_inds, point_inds)
             offsets, _ = self.kpt_predictor(outs['kpt_tables'], locations)
         logits = cls_scores.detach()[batch_inds, point_inds]  # (N, C)
@@ -89,7 +92,7 @@ class DirectPoseV2Head(DirectPoseHead):
         targets = targets_at(people[matched], priors[point_inds])
 
         cls_targets = torch.zeros_like(cls_scores)
-        quality = oks[chosen, matched] ** self.quality_power
+        quality = (oks[chosen, matched] ** self.quality_power).to(cls_targets.dtype)
         cls_targets[batch_inds, point_inds, targets.labels] = quality
         weights = torch.stack([~ignored_locations(priors, labels) for labels in batch_labels])
         weights[batch_inds, point_inds] = True

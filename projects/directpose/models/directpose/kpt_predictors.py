@@ -3,7 +3,8 @@
 Legend of dimensions:
     B images, L levels, P cells of all levels of an image, C channels of the keypoint tower,
     K keypoints, M keypoint groups, Cg channels that a group reads, F groups of features that the
-    tower keeps separate (M or 1), N used locations.
+    tower keeps separate (M or 1), N used locations, c outputs of a keypoint (2, or 3 with
+    visibility).
 """
 
 from collections.abc import Sequence
@@ -136,20 +137,21 @@ class KPAlign(KeypointPredictor):
         self._register_tables(groups, source_levels)
 
         self.feature_groups = len(groups) if self.separate_features else 1
-        conv_groups = self.feature_groups
         channels = self.in_channels = self.feature_groups * group_channels
         if channels % 4:
             raise InputError(
                 f'{self.feature_groups} groups of group_channels={group_channels}: 4 channels are '
                 'normalised together, so give a multiple of 4'
             )
-        self.locator = nn.Conv2d(channels, 2 * self.num_groups, 3, padding=1, groups=conv_groups)
+        self.locator = nn.Conv2d(
+            channels, 2 * self.num_groups, 3, padding=1, groups=self.feature_groups
+        )
         self.sampler = ConvModule(
             channels,
             channels,
             3,
             padding=1,
-            groups=conv_groups,
+            groups=self.feature_groups,
             bias=True,
             norm_cfg=dict(type='GN', num_groups=channels // 4),
         )
@@ -280,7 +282,7 @@ class KPAlign(KeypointPredictor):
 class SharedKPAlign(KPAlign):
     """KPAlign without separate features, for the ablation (DirectPose, section 3.2).
 
-    All groups read the same Cg channels of one tower, which is like the cls tower.
+    All groups read the same Cg channels of one tower.
 
     Args:
         group_channels: Cg; the input must have as many channels.

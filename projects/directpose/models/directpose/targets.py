@@ -160,7 +160,7 @@ class OKSLoss(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(self, offsets: Tensor, targets: InstanceData, sigmas: Tensor) -> Tensor:
-        """The weighted mean over the N positives.
+        """The weighted mean over the N positives, whose weights count as at least 1 in sum.
 
         Args:
             offsets (N, K, 2): predicted, in strides.
