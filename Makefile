@@ -19,7 +19,7 @@ CONFIGS  ?= $(ABLATION:%=configs/directpose/directpose_tiny%_1xb4-4e_synthetic-c
 .PHONY: help env test full-size lint demo web notebook ablation reliability gpu-bench test-forks docs clean
 
 help:
-	@echo "make demo   train, test and draw a small DirectPose v2 on synthetic people (about 15 min);"
+	@echo "make demo   train, test and draw a small DirectPose v2 on synthetic people (about 12 min);"
 	@echo "            MODEL=directpose for the model of the paper"
 	@echo "make web    a page that finds people in the browser, with the model of make demo"
 	@echo "make notebook   run docs/tour.ipynb from top to bottom (about 10 min)"

@@ -1,6 +1,6 @@
 _base_ = ['../directpose/directpose_r50_fpn_8xb4-100e_coco-800x1333.py']
 
-# docs/directpose_v2.md. The paper's recipe, only the head is another.
+# docs/directpose_v2.md. The paper's recipe, with another head.
 model = dict(
     bbox_head=dict(
         type='mmdet.DirectPoseV2Head',
