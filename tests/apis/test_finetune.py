@@ -1,8 +1,17 @@
 """Weights for another skeleton: the keypoints that both have are predicted as before."""
 
+import re
+
 import pytest
 import torch
-from directpose.apis.finetune import for_finetuning
+from directpose.apis.finetune import (
+    PREDICTOR,
+    Skeleton,
+    for_finetuning,
+    keypoints_in_place,
+    map_groups,
+    predictor_rows,
+)
 from directpose.utils.errors import InputError
 from directpose.weights.converters import model_weights
 from helpers.builders import random_feats
@@ -76,10 +85,14 @@ WITHOUT = dict(loss_vis=None)
         (CONFIG, WITHOUT, WITHOUT),
         (CONFIG, {}, WITHOUT),
         (CONFIG, WITHOUT, {}),
+        (CONFIG, dict(centerness_on_kpt=True), dict(centerness_on_kpt=True)),
         (V2, {}, {}),
         (V2, WITHOUT, {}),
     ],
-    ids=['plain', 'without visibility', 'with visibility', 'v2', 'v2 with visibility'],
+    ids=[
+        *('plain', 'without visibility', 'with visibility', 'centerness'),
+        *('v2', 'v2 with visibility'),
+    ],
 )
 @torch.no_grad()
 def test_directpose(config, before, after):
@@ -185,3 +198,16 @@ def test_a_frozen_backbone_stays_as_it_is(synthetic_set, tmp_path):
     own.write_text(f"_base_ = '{ROOT / CONFIG}'\nmodel = dict(backbone={backbone})")
     done = call('train', own, *arguments)
     assert done.returncode == 1 and "unexpected keyword argument 'frozen_stages'" in done.stderr
+
+
+def test_a_group_of_keypoints_from_two_groups():
+    """It takes the features of the one that most of them are from, and what was learnt on these."""
+    source = Skeleton(['a', 'b', 'c'], [(0,), (1, 2)], True, False)
+    target = Skeleton(['a', 'b', 'c'], [(1, 2, 0)], True, False)
+    same = [0, 1, 2]
+    groups = map_groups(source, target, same)
+    assert groups == [1] and keypoints_in_place(source, target, same, groups) == [-1, 1, 2]
+    name = 'bbox_head.kpt_predictor.predictors.{}.bias'
+    trained, match = {name.format(1): torch.arange(4.0)}, re.match(PREDICTOR, name.format(0))
+    rows = predictor_rows(match, trained, source, target, same, groups)
+    assert {k: row.tolist() for k, row in rows.items()} == {0: [0, 1], 1: [2, 3]}

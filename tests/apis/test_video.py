@@ -235,3 +235,24 @@ def test_what_cannot_be_opened(tmp_path):
         pass
     with pytest.raises(InputError, match='77 is no camera'), open_video('77'):
         pass
+
+
+def test_smoothing_is_in_seconds():
+    """Every second frame of 50 a second is as 25 a second."""
+    body, nobody = np.linspace((0, 0), (40, 100), 17)[None], np.zeros((0, 17, 2))
+    slow, fast = PoseSmoother(25), PoseSmoother(50)
+    slow.smooth([0], body)
+    fast.smooth([0], body)
+    fast.smooth([], nobody)
+    np.testing.assert_allclose(slow.smooth([0], body + 3), fast.smooth([0], body + 3))
+
+
+def test_people_may_move_between_frames():
+    """By more than annotators differ: the OKS of these two is 0.02."""
+    down, tracker = np.linspace((0, 0), (100, 100), 5)[None], PoseTracker([0.05] * 5)
+    assert tracker.update(down) == tracker.update(down + 14) == [0]
+
+
+@pytest.mark.parametrize(('told', 'taken'), [(0.0, 25), (90000.0, 25), (30.0, 30)])
+def test_sources_that_do_not_know_their_rate(told, taken):
+    assert frame_rate(mock.Mock(get=lambda _: told)) == taken

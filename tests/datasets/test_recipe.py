@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from directpose import override_by_type
+from directpose.datasets.transforms import labelled_people
 from directpose.models.directpose.assigner import assign_points
 from directpose.utils.errors import InputError
 from helpers.builders import build_head, people, random_feats, sample_of, v2_options
@@ -167,6 +168,23 @@ def test_boxes_of_people_without_labels_can_be_kept():
     kept = TRANSFORMS.build(dict(type='PseudoBoxesOfLabelled'))(dict(results))
     assert kept['bbox'].tolist() == [[10, 20, 30, 40]]
     assert not TRANSFORMS.build(dict(type='PseudoBoxes'))(dict(results))['bbox'].any()
+
+    labelled = person_in((400, 400), (100, 50, 300, 250))
+    changed = TRANSFORMS.build(dict(type='PseudoBoxesOfLabelled'))(labelled)
+    assert changed['bbox'].tolist() == [[99, 49, 302, 252]]
+
+
+def test_areas_grow_with_the_square_of_the_scale():
+    crop = dict(type='RandomScaleCrop', short_side=(200, 200), long_side=400, crop_size=(400, 400))
+    cut = TRANSFORMS.build(crop)(person_in((100, 100), (10, 20, 30, 60)))
+    assert cut['area'].tolist() == [4 * 20 * 40]
+
+
+def test_who_counts_for_a_window():
+    boxes = np.float32([[5, 5, 5, 9], [0, 0, 4, 4], [0, 0, 4, 4]])
+    visible = np.float32([[1], [1], [0]])
+    counted = labelled_people(dict(keypoints_visible=visible, bbox=boxes))
+    assert counted.tolist() == [False, True, False]  # without extent, well, without label
 
 
 def test_labels_of_many_classes():

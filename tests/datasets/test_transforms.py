@@ -151,3 +151,13 @@ def test_training_pipeline_of_an_image_without_people(root):
     )
     labels = packed['data_samples'].gt_instance_labels
     assert labels.keypoints.shape == (0, 5, 2) and labels.bboxes.shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'size', 'center'),
+    [('ResizePixelAreas', (50, 33), [74.5, 49.5]), ('ResizeTorchvision', (49, 33), [75, 50])],
+)
+def test_sizes_are_rounded_as_by_the_reference_programs(kind, size, center):
+    step = TRANSFORMS.build(dict(type=kind, short_side=33, long_side=999))
+    done = step(dict(img=np.zeros((100, 150, 3), np.uint8)))
+    assert done['input_size'] == size and done['input_center'].tolist() == center

@@ -240,6 +240,18 @@ def test_openvino(exported, synthetic_set):
     np.testing.assert_allclose(found['keypoints'], expected['keypoints'], atol=1e-2)
 
 
+def test_people_are_given_in_pixels_of_the_image():
+    """Half its size, by areas of pixels: cell 8 is the middle of pixels 16 and 15."""
+    detector = object.__new__(OnnxDetector)
+    areas = dict(shift=0.5, rounding=0.5)
+    detector.set_facts(dict(short_side=32, long_side=64, padding=[0] * 3, pixel_areas=areas))
+    one = np.float32([[8, 8, 8, 8]]), np.ones(1), np.zeros(1), np.float32([[[8, 8, 1]]])
+    detector.run = lambda _: (np.zeros(1), *one)
+    (found,) = detector([np.zeros((64, 64, 3), np.uint8)])
+    assert found['boxes'].tolist() == [[15.5] * 4]
+    assert found['keypoints'].tolist() == [[[15.5, 15.5, 1]]]
+
+
 def test_without_torch(exported, synthetic_set, tmp_path):
     """What runs the model is one file that can be copied, as the README says."""
     script = f"""

@@ -448,3 +448,12 @@ def test_the_inferencer_refuses_a_hostile_checkpoint(hostile, tmp_path):
     with pytest.raises(Exception, match='Weights only load failed'):
         Pose2DInferencer(str(ROOT / CONFIG), str(hostile), device='cpu')
     assert not (tmp_path / 'here/hacked').exists()
+
+
+def test_weights_that_are_not_finite_are_not_kept():
+    layer = torch.nn.Linear(2, 2)
+    layer.bias.data[1] = float('inf')
+    runner = SimpleNamespace(model=layer, save_checkpoint=mock.Mock())
+    with pytest.raises(InputError, match='not finite'):
+        WholeCheckpointHook(interval=1)._save_checkpoint_with_step(runner, 1, {})
+    assert not runner.save_checkpoint.called

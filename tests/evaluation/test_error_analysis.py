@@ -12,6 +12,7 @@ from directpose.evaluation.analysis import analyse
 from directpose.evaluation.calibration import calibration
 from directpose.evaluation.error_types import ERRORS, classify_keypoints, count_kinds
 from directpose.evaluation.matching import match_people
+from directpose.evaluation.oracles import mend
 from directpose.utils.errors import InputError
 from helpers.commands import load_tool
 
@@ -80,6 +81,23 @@ def test_confidences_that_are_what_they_say():
     assert sure == dict(count=9, confidence=pytest.approx(0.9), found=1.0)
 
 
+def test_confidences_that_say_too_little():
+    matches = match_people(
+        [result(0, 0.9, confidences=(0.2, 0.6))], [annotation(0)], SIGMAS
+    ).matches
+    assert calibration(matches)['error'] == pytest.approx((0.8 + 0.4) / 2)
+    matches = match_people([result(0, 0.9, confidences=(0.95, 1))], [annotation(0)], SIGMAS).matches
+    assert [bar['count'] for bar in calibration(matches)['bins']] == [2]
+
+
+@pytest.mark.parametrize(
+    ('confidences', 'given'), [((1, 1), False), ((5, 0.5), False), ((0.5, 1), True)]
+)
+def test_scores_that_are_no_probabilities_are_not_judged(confidences, given):
+    numbers = analysis_of([annotation(0)], [result(0, 0.9, confidences=confidences)])
+    assert (numbers['calibration'] is not None) is given
+
+
 def line(points, **fields):
     return dict(image_id=1, area=100.0, keypoints=[v for p in points for v in p], **fields)
 
@@ -88,6 +106,8 @@ def line(points, **fields):
     ('places', 'kinds'),
     [
         ([(0, 0), (10, 0)], ['good', 'good']),
+        ([(1, 0), (10, 0)], ['good', 'good']),  # exp(-1 / 8) = 0.88
+        ([(1.5, 0), (10, 0)], ['jitter', 'good']),  # 0.75
         ([(2, 0), (10, 0)], ['jitter', 'good']),  # exp(-4 / 8) = 0.61
         ([(10, 0), (0, 0)], ['inversion', 'inversion']),
         ([(100, 0), (10, 0)], ['swap', 'good']),
@@ -110,6 +130,15 @@ def test_errors_whose_kind_is_known(places, kinds):
     assert count_kinds(found_kinds).sum() == 3
 
 
+def test_the_other_side_goes_before_somebody_else():
+    """A right end lies where the left end of the next person is: one place, two kinds."""
+    truth = [line([(x, 0, 2), (x + 10, 0, 2), (x, 50, 2)]) for x in (0, 10)]
+    found = line([(10, 0, 1), (10, 0, 1), (0, 50, 1)], score=1.0)
+    matches = match_people([found], truth, np.full(3, 0.1)).matches
+    kinds = classify_keypoints(matches, truth, np.full(3, 0.1), [1, 0, 2])
+    assert [ERRORS[kind] for kind in kinds[0]] == ['inversion', 'good', 'good']
+
+
 def test_keypoints_that_are_not_labelled_have_no_kind():
     truth = [line([(0, 0, 2), (10, 0, 0)])]
     matches = match_people([line([(0, 0, 1), (10, 0, 1)], score=1.0)], truth, SIGMAS).matches
@@ -123,6 +152,29 @@ def make_set(people):
     for number, person in enumerate(people, 1):
         person.update(id=number, category_id=1)
     return dict(images=images, annotations=people, categories=[PAIR])
+
+
+def analysis_of(people, results):
+    """The numbers of some results of category 1."""
+    truth = make_set(people)
+    results = [r | dict(category_id=1) for r in results]
+    return analyse(results, truth, skeleton_of(truth, 'truth.json'), SIGMAS)[0]
+
+
+def test_only_twenty_people_of_an_image_count():
+    """As in COCO's evaluation."""
+    numbers = analysis_of([annotation(0)], [result(300, 0.5)] * 25)
+    assert numbers['people']['background'] == 20
+
+
+def test_doubled_people_and_scores_of_nobody():
+    results = [result(0, 0.9), result(1, 0.8), result(100, 0.7)]
+    numbers = analysis_of([annotation(0), annotation(100)], results)
+    assert numbers['metrics']['AP'] < numbers['oracles']['doubled'] == pytest.approx(1)
+    truth = [annotation(0)]
+    found = match_people([result(0, 0.6), result(0.5, 0.5), result(50, 0.95)], truth, SIGMAS)
+    mended, _ = mend('score', found, np.zeros((1, 2)), dict(annotations=truth))
+    assert [r['score'] for r in mended] == [1, 0, 0]
 
 
 def test_what_each_error_costs():
@@ -140,10 +192,17 @@ def test_what_each_error_costs():
     assert oracles['jitter'] == oracles['swap'] == oracles['doubled'] == ap
     assert ap < oracles['miss'] == oracles['keypoints']
     assert ap < oracles['score'] and ap < oracles['background'] and ap < oracles['missed']
-    assert numbers['worst_images'][0] == dict(image_id=2, cost=2.0)
+    assert numbers['worst_images'] == [dict(image_id=2, cost=2.0), dict(image_id=1, cost=0.5)]
     assert len(shown.matches) == 2
     assert numbers['by_size']['small']['labelled'] == 3
     assert numbers['by_neighbours']['none']['found'] == 2
+
+
+def test_boxes_that_hardly_touch_are_no_neighbours():
+    """IoU of 3 / 17 and 1 / 19."""
+    numbers = analysis_of([annotation(x) for x in (0, 7, 100, 109)], [])
+    groups = numbers['by_neighbours']
+    assert {name: group['labelled'] for name, group in groups.items()} == dict(none=2, one=2)
 
 
 def test_neighbours():

@@ -1,11 +1,14 @@
 """The head of DirectPose: losses, predictions, branches, odd batches."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
 from directpose.models import FoundKeypoints, KeypointHeatmapHead
-from directpose.models.directpose.decoding import select_candidates
+from directpose.models.directpose.decoding import nms_by_image, select_candidates
 from directpose.models.directpose.targets import person_areas, positive_targets
+from directpose.models.directpose.tower import Tower
 from directpose.models.pose_results import attach_predictions
 from directpose.utils.errors import InputError
 from helpers.builders import (
@@ -21,6 +24,7 @@ from helpers.builders import (
 from mmdet.visualization import DetLocalVisualizer
 from mmengine.config import Config
 from mmpose.registry import MODELS
+from torch.utils._python_dispatch import TorchDispatchMode
 
 FOUND = dict(vis_target=dict(type='mmdet.FoundKeypoints'), sigmas=[0.05] * 17)
 VARIANTS = dict(
@@ -299,3 +303,47 @@ def test_areas_that_are_missing_are_those_of_boxes():
     assert person_areas(labels).tolist() == [1234.0]
     labels.areas = torch.tensor([0.0])
     assert person_areas(labels).tolist() == pytest.approx([2650])
+
+
+def test_only_people_of_the_same_image_and_class_suppress_each_other():
+    boxes, sizes = torch.tensor([[0.0, 0, 9, 9]]).expand(4, -1), torch.tensor([[10, 10]] * 2)
+    images, labels = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, 1])
+    kept = nms_by_image(boxes, torch.arange(4.0), images, labels, sizes, 2, 0.5, 100)
+    assert kept.tolist() == [3, 2, 1, 0]
+
+
+def test_the_threshold_is_for_the_class_not_for_its_product_with_the_centerness():
+    maps = [torch.zeros(1, 1, 1, 1)], [torch.full((1, 1, 1, 1), -10.0)]
+    for threshold, count in ((0.4, 1), (0.5, 0)):
+        assert len(select_candidates(*maps, threshold, 5)[2]) == count
+
+
+def test_heatmaps_start_empty_and_two_people_at_a_place_are_one():
+    head = KeypointHeatmapHead(3, in_channels=32)
+    head.init_weights()
+    torch.testing.assert_close(head.predictor.bias.sigmoid(), torch.full((3,), 0.01))
+    labels = people((0, 0, 1, 1), (0, 0, 1, 1), num_keypoints=3)
+    labels.keypoints = torch.full((2, 3, 2), 4.0)
+    assert head.targets(torch.zeros(1, 3, 3, 5), [labels])[0, :, 0, 0].tolist() == [1, 1, 1]
+
+
+class Operators(TorchDispatchMode):
+    """Counts the calls of operators."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = Counter()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.calls[str(function)] += 1
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(('with_cp', 'convolutions'), [(False, 4), (True, 8)])
+def test_what_a_tower_computes_again_in_the_backward_pass(with_cp, convolutions):
+    """Normalisations always, convolutions only if told."""
+    tower = Tower(8, 8, 2, with_cp=with_cp)
+    with Operators() as seen:
+        tower(torch.randn(1, 8, 5, 7)).sum().backward()
+    assert seen.calls['aten.convolution.default'] == convolutions
+    assert seen.calls['aten.native_group_norm.default'] == 8

@@ -4,6 +4,7 @@ import json
 import zlib
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from directpose.models.keypoint_rcnn.heatmap_coder import (
     keypoint_loss,
 )
 from directpose.utils.errors import InputError
+from directpose.utils.similarity import areas_in_boxes
 from directpose.weights.conversion import from_detectron2, from_torchvision
 from helpers.builders import people, sample_of
 from mmdet.registry import TASK_UTILS
@@ -540,6 +542,45 @@ def test_an_mmcv_for_the_cpu_is_told_on_a_gpu(monkeypatch):
     check_operators(torch.device('cpu'))
     with pytest.raises(InputError, match='compiled for the CPU only'):
         check_operators(torch.device('cuda'))
+    with pytest.raises(InputError, match='compiled for the CPU only'):
+        small_model().extract_feat(SimpleNamespace(device=torch.device('cuda')))
+
+
+def predict_from(heatmaps, box, meta, rescale):
+    """What the head makes of heatmaps (1, 17, H, W) of one person's box."""
+    head = small_model().roi_head
+    one = InstanceData(bboxes=box, scores=torch.ones(1), labels=torch.zeros(1).long())
+    with mock.patch.object(head, 'keypoint_forward', lambda *_: heatmaps):
+        return head.predict_keypoints((), [meta], [one], rescale)[0]
+
+
+def test_people_are_given_in_pixels_of_the_image():
+    """The network saw twice its size, moved by 2 pixels."""
+    meta = dict(input_size=(64, 64), input_center=(60, 60), input_scale=(128, 128))
+    heatmaps, box = torch.randn(1, 17, 56, 56), torch.tensor([[10.0, 10, 50, 50]])
+    seen, there = (predict_from(heatmaps, box, meta, rescale) for rescale in (False, True))
+    torch.testing.assert_close(there.keypoints, 2 * seen.keypoints - 4)
+    torch.testing.assert_close(there.bboxes, 2 * seen.bboxes - 4)
+
+
+def test_confidences_are_of_the_person_not_of_the_enlarged_region():
+    heatmaps, box = torch.randn(1, 17, 56, 56), torch.tensor([[10.0, 10, 50, 50]])
+    found, sigmas = predict_from(heatmaps, box, {}, False), small_model().roi_head.sigmas
+    regions, areas = enlarge(box, 1.3), areas_in_boxes(box)
+    expected = keypoint_confidences(heatmaps, regions, found.keypoints, areas, sigmas)
+    torch.testing.assert_close(found.keypoint_scores, expected)
+
+
+def test_keypoints_on_the_border_belong_to_the_last_cell():
+    points = torch.tensor([[[56.0, 10], [10, 112], [56.1, 10]]])
+    cells, valid = keypoint_cells(points, torch.ones(1, 3), torch.tensor([[0.0, 0, 56, 112]]), 56)
+    assert cells[0, :2].tolist() == [5 * 56 + 55, 55 * 56 + 10]
+    assert valid.tolist() == [[True, True, False]]
+
+
+def test_a_box_without_extent():
+    found, _ = decode_heatmaps(torch.zeros(1, 1, 8, 8), torch.tensor([[5.0, 5, 5, 5]]))
+    assert found.tolist() == [[[5.5, 5.5]]]  # of a box of one pixel
 
 
 def test_nobody_found():

@@ -167,6 +167,7 @@ def test_flip_alone_maps_left_to_right_exactly(model, image, flip_indices):
     expected[..., 0] = image.shape[1] - 1 - expected[..., 0]
     assert np.array_equal(found.keypoints, expected)
     assert np.array_equal(found.bbox_scores, mirrored.bbox_scores)
+    assert np.array_equal(found.keypoint_scores, mirrored.keypoint_scores[:, flip_indices])
     right = (image.shape[1] - 1 - mirrored.bboxes[:, 0]).clip(min=0)
     assert np.array_equal(found.bboxes[:, 2], right) and found.bboxes.min() == 0
 
@@ -190,3 +191,9 @@ def test_all_passes_together(model, image, flip_indices):
     assert (np.diff(found.bbox_scores) <= 0).all()
     tta.max_per_img = 7
     assert len(predict(tta, passes(model, [64, 96], flip=True), image, flip_indices)) == 7
+
+
+def test_the_long_side_has_a_limit(model, flip_indices):
+    wide = dict(img=np.zeros((40, 200, 3), np.uint8), img_path='', id=[0], img_id=0)
+    packed = passes(model, [64], flip=False)(wide | dict(flip_indices=flip_indices))
+    assert packed['inputs'][0].shape[-1] == 64 * 5 // 3

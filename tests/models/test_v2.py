@@ -8,7 +8,11 @@ from directpose.models import CenterAssigner, IteratedKPAlign, KPAlign, OKSAssig
 from directpose.models.directpose.sparse_maps import Locations, PyramidShape
 from directpose.models.directpose.targets import people_of, targets_at
 from directpose.utils.errors import InputError
-from directpose.utils.similarity import object_keypoint_similarities
+from directpose.utils.similarity import (
+    areas_in_boxes,
+    keypoint_similarities,
+    object_keypoint_similarities,
+)
 from helpers.builders import (
     GIOU,
     VISIBILITY,
@@ -149,8 +153,20 @@ def test_the_loss_is_one_minus_oks_weighted_by_centerness():
     points = (targets.offsets + away).requires_grad_()
     assert torch.autograd.gradcheck(lambda x: loss(x, targets, sigmas), points)
     assert loss(targets.offsets, targets, sigmas) == 0
+    # Where they sum to less than 1, centernesses are weights all the same.
+    off_centre = targets[torch.tensor([False, True])]
+    found = loss(off_centre.offsets + away[1:], off_centre, sigmas).item()
+    assert found == pytest.approx(2 * centers[1] * (1 - oks[1]))
     nobody = targets[torch.zeros(2, dtype=torch.bool)]
     assert loss(nobody.offsets, nobody, sigmas) == 0
+
+
+def test_people_without_extent_have_an_area():
+    """Of at least a pixel, as COCO's areas are; a similarity of 0 / 0 would be no number."""
+    assert areas_in_boxes(torch.tensor([[5.0, 5, 5, 9]])).item() == pytest.approx(0.53 * 4)
+    origin, near = torch.zeros(1, 1, 2), torch.ones(1, 1, 2)
+    found = keypoint_similarities(near, origin, torch.zeros(1), torch.tensor([0.5]))
+    assert found.item() == pytest.approx(np.exp(-2 / (8 * 0.25)))
 
 
 # ------------------------------------------------------------------ assignment
@@ -166,6 +182,13 @@ def test_the_best_poses_learn():
     # A low probability weighs as a low OKS does, a third as much.
     probs[1, 0] = 0.1
     assert OKSAssigner()(candidates, oks, probs, boxes).tolist() == [0, 1, 0, -1]
+
+
+def test_nobody_takes_more_than_ten():
+    ones = torch.ones(12, 1)
+    matched = OKSAssigner()(ones.bool(), ones, ones / 2, torch.zeros(1, 4))
+    assert (matched == 0).sum() == 10
+    assert (OKSAssigner().center_radius, CenterAssigner().center_radius) == (2.5, 1.5)
 
 
 def test_everybody_takes_a_candidate():

@@ -9,6 +9,7 @@ from unittest import mock
 import pytest
 import torch
 from directpose.cli.train import add_options
+from directpose.engine import batch_size
 from directpose.engine.batch_size import largest_batch, peak_memory
 from directpose.utils.config import build_model, read_config
 from directpose.utils.errors import InputError
@@ -115,6 +116,19 @@ def test_a_batch_that_fills_the_memory():
     for peak in (lambda batch: 90, lambda batch: peak_of(99)):
         with pytest.raises(InputError, match='not even one image fits'):
             largest_batch(peak, 100, 99)
+
+
+def test_an_epoch_has_twenty_steps():
+    """However large the memory: here a step needs a byte for each image, and there is a GB."""
+    cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper'), train_dataloader=dict(dataset={})))
+    with (
+        mock.patch.object(torch.cuda, 'is_available', return_value=True),
+        mock.patch.object(torch.cuda, 'mem_get_info', return_value=(10**9, 0)),
+        mock.patch.object(batch_size, 'build_model'),
+        mock.patch.object(batch_size.DATASETS, 'build', return_value=range(60)),
+        mock.patch.object(batch_size, 'peak_memory', lambda *args: args[-1]),
+    ):
+        assert batch_size.batch_for_gpu(cfg) == 60 // 20
 
 
 def test_a_step_that_is_measured_is_one_of_the_training(synthetic_set):

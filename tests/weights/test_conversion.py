@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from directpose.models.directpose.sparse_maps import PyramidShape
-from directpose.weights.conversion import from_gluoncv
+from directpose.weights.conversion import from_fcos, from_gluoncv
 from helpers.builders import build_head, people, sample_of
 from helpers.commands import call
 from mmengine.config import Config
@@ -228,3 +228,10 @@ def test_fcos_parts_that_are_of_no_use(root, fcos, tmp_path):
     save(tmp_path / 'fcos.pth', model, text.replace("style='caffe'", "style='pytorch'"))
     result = call('convert', *arguments)
     assert result.returncode == 1 and "of style 'pytorch'" in result.stderr
+
+
+def test_one_scale_for_the_boxes_of_all_levels():
+    """The mean of FCOS's, as this head has none."""
+    weights = {f'bbox_head.scales.{n}.scale': torch.tensor(1.0 + n) for n in range(3)}
+    weights['bbox_head.conv_reg.weight'] = torch.ones(4, 1, 3, 3)
+    assert (from_fcos(weights, True, True)['bbox_head.conv_bbox.weight'] == 2).all()
