@@ -169,7 +169,7 @@ def notes(args: argparse.Namespace, headers: list[dict]) -> list[str]:
         'packages cannot build or count the model.',
     ]
     if args.results:
-        lines.append('AP here: by pycocotools, on the annotations and images under «here on».')
+        lines.append('AP here: by faster-coco-eval, on the annotations and images under «here on».')
     lines += [
         f'ms here: tools/benchmark.py, batch 1, {h["hardware"]}, {h["threads"]} threads, '
         f'{h["precision"]}, {h["date"]}; weights: {h["weights"]}; by default on '

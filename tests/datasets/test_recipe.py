@@ -8,7 +8,7 @@ import pytest
 import torch
 from directpose import override_by_type
 from directpose.datasets.transforms import labelled_people
-from directpose.models.directpose.assigner import assign_points
+from directpose.models.directpose.assigner import CenterAssigner
 from directpose.utils.errors import InputError
 from helpers.builders import build_head, people, random_feats, sample_of, v2_options
 from mmdet.registry import DATA_SAMPLERS, TASK_UTILS
@@ -266,7 +266,7 @@ def test_windows_of_coco_are_those_of_the_reference(shared):
     points = TASK_UTILS.build(dict(type='MlvlPointGenerator', strides=strides, offset=0.5))
     ranges = torch.tensor([(-1, 64), (64, 128), (128, 256), (256, 512), (512, 1e8)])
     np.random.seed(0)
-    counts, unseen = [], 0
+    assigner, counts, unseen = CenterAssigner(), [], 0
     path = shared / 'data/coco_pose_labels/coco2017_pose_labels.npz'
     for window in windows_of_coco(path, 1000, pipeline):
         boxes = torch.from_numpy(window['bbox'])
@@ -276,7 +276,7 @@ def test_windows_of_coco_are_those_of_the_reference(shared):
         levels = points.grid_priors(sizes, device='cpu', with_stride=True)
         of_level = torch.cat([ranges[[n]].expand(len(p), 2) for n, p in enumerate(levels)])
         priors = torch.cat(levels)
-        matched = assign_points(priors[:, :2], priors[:, 2], of_level, boxes)
+        matched = assigner(assigner.candidates(priors, of_level, boxes), boxes)
         unseen += len(boxes) - len(set(matched.unique().tolist()) - {-1})
     counts = np.array(counts)
     assert len(counts) > 950

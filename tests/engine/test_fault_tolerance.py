@@ -244,7 +244,7 @@ def interruptible():
 @pytest.mark.usefixtures('interruptible')
 def test_ctrl_c_ends_a_training_with_a_line(synthetic_set, tmp_path):
     options = [*data_options(synthetic_set), 'train_cfg.max_epochs=1000']
-    # As in the config: Python ignores Ctrl-C while workers are ended by a destructor.
+    # Persistent ones: Python ignores Ctrl-C while workers are ended by a destructor.
     workers = ['num_workers=2', 'persistent_workers=True']
     options += [f'train_dataloader.{option}' for option in workers] + [
         'train_cfg.val_interval=1000'

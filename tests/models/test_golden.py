@@ -9,7 +9,6 @@ import pytest
 import torch
 from directpose.models import KeypointHeatmapHead
 from directpose.models.directpose.sparse_maps import PyramidShape
-from directpose.models.directpose.targets import positive_targets
 from directpose.weights.conversion import from_gluoncv
 from helpers.builders import VISIBILITY, build_head, people, sample_of
 from mmengine.structures import InstanceData
@@ -79,12 +78,10 @@ def test_targets(heads, feats, samples, golden):
     head, heatmap_head = heads
     labels = [s.gt_instance_labels for s in samples]
     priors = head._priors(feats)
-    matched = torch.stack([head._assign(priors, people) for people in labels])
+    *positives, targets = head._positives({}, torch.empty(0), priors, labels)
     expected = [golden[f'tgt_labels_{level}'].reshape(2, -1) for level in LEVELS]
-    assert torch.equal(matched < 0, torch.cat(expected, 1) == 1)
-
-    positives = (matched >= 0).nonzero(as_tuple=True)
-    targets = positive_targets(priors, labels, matched, *positives)
+    assert torch.equal(torch.stack(positives, 1), (torch.cat(expected, 1) != 1).nonzero())
+    positives = tuple(positives)
     boxes = torch.cat([golden[f'tgt_bbox_{level}'].reshape(2, -1, 4) for level in LEVELS], 1)[
         positives
     ]

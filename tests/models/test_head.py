@@ -7,7 +7,7 @@ import pytest
 import torch
 from directpose.models import FoundKeypoints, KeypointHeatmapHead
 from directpose.models.directpose.decoding import nms_by_image, select_candidates
-from directpose.models.directpose.targets import person_areas, positive_targets
+from directpose.models.directpose.targets import people_of, person_areas, targets_at
 from directpose.models.directpose.tower import Tower
 from directpose.models.pose_results import attach_predictions
 from directpose.utils.errors import InputError
@@ -176,9 +176,7 @@ def test_l1_loss_is_the_formula():
     labels.keypoints_visible[0, 5:] = 0
     labels.keypoints_visible[1, 11:] = 0
     priors = head._priors(random_feats(batch=1))
-    matched = head._assign(priors, labels)[None]
-    points = (matched >= 0).nonzero(as_tuple=True)
-    targets = positive_targets(priors, [labels], matched, *points)
+    *points, targets = head._positives({}, torch.empty(0), priors, [labels])
     tables = head.kpt_predictor.dense([torch.randn(1, 72, *size) for size in SIZES])
     locations = tables[0].shape.locations(*points)
     (offsets,), logits = head.kpt_predictor.stages(tables, locations)
@@ -285,10 +283,7 @@ def test_a_keypoint_is_found_where_the_similarity_is_a_half():
     """With an area of 2500 and a sigma of 0.1, 0.1 * 50 * (8 ln 2)^0.5 = 11.77 pixels away."""
     labels = people((0, 0, 100, 50), labelled=3, num_keypoints=4)
     labels.areas = torch.tensor([2500.0])
-    batch, point = torch.tensor([0]), torch.tensor([0])
-    targets = positive_targets(
-        torch.tensor([[20.0, 20, 8, 8]]), [labels], torch.tensor([[0]]), batch, point
-    )
+    targets = targets_at(people_of([labels]), torch.tensor([[20.0, 20, 8, 8]]))
     away = torch.tensor([[11.7, 0], [0, 11.8], [8.3, 8.3], [0, 0]]) / 8
     found = FoundKeypoints()(targets.offsets + away, targets, torch.full((4,), 0.1))
     assert found.tolist() == [[1, 0, 1, 0]]  # the last is not labelled

@@ -178,15 +178,15 @@ def test_the_best_poses_learn():
     candidates = torch.tensor([[True, False], [True, True], [True, True], [False, False]])
     probs = torch.full((4, 2), 0.5)
     boxes = torch.zeros(2, 4)
-    assert OKSAssigner()(candidates, oks, probs, boxes).tolist() == [0, 0, -1, -1]
+    assert OKSAssigner()(candidates, boxes, oks, probs).tolist() == [0, 0, -1, -1]
     # A low probability weighs as a low OKS does, a third as much.
     probs[1, 0] = 0.1
-    assert OKSAssigner()(candidates, oks, probs, boxes).tolist() == [0, 1, 0, -1]
+    assert OKSAssigner()(candidates, boxes, oks, probs).tolist() == [0, 1, 0, -1]
 
 
 def test_nobody_takes_more_than_ten():
     ones = torch.ones(12, 1)
-    matched = OKSAssigner()(ones.bool(), ones, ones / 2, torch.zeros(1, 4))
+    matched = OKSAssigner()(ones.bool(), torch.zeros(1, 4), ones, ones / 2)
     assert (matched == 0).sum() == 10
     assert (OKSAssigner().center_radius, CenterAssigner().center_radius) == (2.5, 1.5)
 
@@ -194,22 +194,21 @@ def test_nobody_takes_more_than_ten():
 def test_everybody_takes_a_candidate():
     oks, probs = torch.zeros(3, 2), torch.zeros(3, 2)
     candidates = torch.tensor([[True, False], [True, False], [False, True]])
-    matched = OKSAssigner()(candidates, oks, probs, torch.zeros(2, 4))
+    matched = OKSAssigner()(candidates, torch.zeros(2, 4), oks, probs)
     assert sorted(matched.tolist()) == [-1, 0, 1]
 
 
 def test_the_smallest_person_is_learnt_near_its_centre():
     candidates = torch.tensor([[True, True], [True, False], [False, False]])
     boxes = torch.tensor([[0.0, 0, 90, 90], [0, 0, 9, 9]])
-    nothing = torch.zeros(3, 2)
-    assert CenterAssigner()(candidates, nothing, nothing, boxes).tolist() == [1, 0, -1]
+    assert CenterAssigner()(candidates, boxes).tolist() == [1, 0, -1]
 
 
 @pytest.mark.parametrize('assigner', [CenterAssigner(), OKSAssigner()])
 @pytest.mark.parametrize('shape', [(0, 0), (0, 3), (4, 0)])
 def test_nobody_or_nothing_to_assign(assigner, shape):
     nothing = torch.zeros(shape)
-    matched = assigner(nothing.bool(), nothing, nothing, torch.zeros(shape[1], 4))
+    matched = assigner(nothing.bool(), torch.zeros(shape[1], 4), nothing, nothing)
     assert matched.tolist() == [-1] * shape[0]
 
 
@@ -249,7 +248,6 @@ def test_loss_is_finite_and_reaches_every_parameter(batch, assigner):
         (dict(loss_bbox=GIOU), 'no loss_bbox; leave it out'),
         (dict(loss_centerness=VISIBILITY), 'no loss_centerness; leave it out'),
         (dict(centerness_on_kpt=True), 'no centerness_on_kpt; leave it out'),
-        (dict(center_radius=1.5), 'or give center_radius to its assigner'),
         (dict(sigmas=[0.05] * 5), '5 sigmas for 17 keypoints'),
         (dict(sigmas=None), 'needs sigmas, one for each keypoint'),
         (dict(num_keypoints=1), 'needs two keypoints'),
@@ -258,6 +256,12 @@ def test_loss_is_finite_and_reaches_every_parameter(batch, assigner):
 def test_options_that_do_not_fit_are_refused(option, message):
     with pytest.raises(InputError, match=message):
         build_head(**v2_options() | option)
+
+
+def test_the_paper_s_head_has_no_poses_to_assign_by():
+    head = build_head(assigner=dict(type='mmdet.OKSAssigner'))
+    with pytest.raises(InputError, match='use it in a DirectPoseV2Head'):
+        head.loss(random_feats(), [sample_of(labels) for labels in BATCHES['people']])
 
 
 def test_options_of_the_paper_may_be_none():
@@ -316,7 +320,8 @@ def test_the_target_of_the_score_is_the_quality_of_the_pose(monkeypatch):
     oks = object_keypoint_similarities(
         poses[:, None], person.keypoints, person.keypoints_visible, person.areas, head.sigmas
     )
-    near = head._candidates(priors[positives], person)
+    _, inds, near = head._candidates(priors, person, [labels])
+    near = near[torch.isin(inds, positives)]
     quality = seen['targets'][0, positives, 0]
     apart = (oks**0.5 - quality[:, None]).abs().masked_fill(~near, 1)
     assert apart.amin(1).max() < 1e-5

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from directpose.apis import predictor
 from directpose.apis.inference import find_inputs
-from directpose.apis.parts import read_part
 from directpose.utils import storage
 from directpose.utils.errors import INCOMPLETE
 from helpers.commands import CONFIG, ROOT, call
 from helpers.interrupts import Interrupts
+from helpers.parts import read_part
 
 
 def read(folder):

@@ -10,9 +10,9 @@ from unittest import mock
 
 import psutil
 import pytest
-from directpose.apis.parts import read_part
 from directpose.utils.errors import INCOMPLETE
 from helpers.commands import CONFIG, ROOT, call
+from helpers.parts import read_part
 
 ray = pytest.importorskip('ray', reason='needs directpose[ray]')
 PART = 5

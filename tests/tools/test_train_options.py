@@ -10,12 +10,18 @@ import pytest
 import torch
 from directpose.cli.train import add_options
 from directpose.engine import batch_size
-from directpose.engine.batch_size import largest_batch, peak_memory
+from directpose.engine.batch_size import (
+    largest_batch,
+    peak_memory,
+    settle_image_size,
+    with_largest_images,
+)
 from directpose.utils.config import build_model, read_config
 from directpose.utils.errors import InputError
 from helpers.commands import CONFIG, ROOT, data_options, python
 from mmengine.config import Config
-from mmpose.registry import DATASETS, HOOKS
+from mmengine.dataset import pseudo_collate
+from mmpose.registry import DATASETS, HOOKS, MODELS
 
 
 @pytest.fixture(scope='module')
@@ -120,11 +126,12 @@ def test_a_batch_that_fills_the_memory():
 
 def test_an_epoch_has_twenty_steps():
     """However large the memory: here a step needs a byte for each image, and there is a GB."""
-    cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper'), train_dataloader=dict(dataset={})))
+    cfg = read_config(str(ROOT / CONFIG))
     with (
         mock.patch.object(torch.cuda, 'is_available', return_value=True),
         mock.patch.object(torch.cuda, 'mem_get_info', return_value=(10**9, 0)),
         mock.patch.object(batch_size, 'build_model'),
+        mock.patch.object(batch_size, 'settle_image_size'),
         mock.patch.object(batch_size.DATASETS, 'build', return_value=range(60)),
         mock.patch.object(batch_size, 'peak_memory', lambda *args: args[-1]),
     ):
@@ -142,6 +149,21 @@ def test_a_step_that_is_measured_is_one_of_the_training(synthetic_set):
             stack.enter_context(mock.patch.object(torch.cuda, name, return_value=value))
         peak = peak_memory(model, dataset, False, len(dataset) + 1)
     assert peak == 1000 + 8 * sum(w.numel() for w in model.parameters() if w.requires_grad)
+
+
+def test_steps_that_are_measured_have_the_largest_images(synthetic_set):
+    """Those of the sizes change from step to step."""
+    cfg = read_config(str(ROOT / 'configs/directpose_v2/directposev2-s_8xb32-300e_coco-640x640.py'))
+    small = read_config(str(ROOT / CONFIG)).train_dataloader.dataset
+    small.data_root = f'{synthetic_set}/'
+    dataset = DATASETS.build(small)
+    largest = with_largest_images(cfg).model.data_preprocessor
+    model = mock.Mock(data_preprocessor=MODELS.build(largest))
+    settle_image_size(model, dataset)
+    for _ in range(3):
+        data = model.data_preprocessor(pseudo_collate([dataset[0]]), training=True)
+        assert data['inputs'].shape[-2:] == (800, 800)
+    assert cfg.model.data_preprocessor.batch_augments[0].random_size_range == (480, 800)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')

@@ -219,6 +219,19 @@ def test_a_set_without_labelled_keypoints(config, synthetic_set, tmp_path):
         check_config(config, ('train', 'val'))
 
 
+def test_a_training_needs_no_image_without_people(config, synthetic_set, tmp_path):
+    """COCO's file names all images of train2017; half of them show nobody."""
+    coco = json.loads((synthetic_set / 'annotations/train.json').read_text())
+    coco['images'].append(dict(id=10**6, file_name='not_there.jpg', width=10, height=10))
+    (tmp_path / 'more.json').write_text(json.dumps(coco))
+    config.train_dataloader.dataset.ann_file = str(tmp_path / 'more.json')
+    check_config(config, ('train',))
+    config.test_dataloader.dataset.ann_file = str(tmp_path / 'more.json')
+    config.test_evaluator.ann_file = str(tmp_path / 'more.json')
+    with pytest.raises(InputError, match=r'1 of \d+ images .*not_there\.jpg'):
+        check_config(config, ('test',))
+
+
 def test_other_keypoints_than_the_dataset(config):
     config.model.metainfo.from_file = 'configs/_base_/datasets/crowdpose.py'
     words = r'predicts 14 keypoints, but the metainfo of CocoKeypointDataset \(coco\) has 17'

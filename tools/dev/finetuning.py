@@ -2,9 +2,9 @@
 
     python tools/dev/finetuning.py CHECKPOINT [--seeds 0 1 2] [--work-dir DIR] [--amp]
 
-CHECKPOINT is that of make demo. Renders 100 training and 200 test images of people whom it has not
-seen, and trains on 14 and on 5 of their keypoints, with the same number of steps from the
-checkpoint and from random weights. Goes on where it stopped; leaves finetuning.md.
+CHECKPOINT is that of make demo MODEL=directpose. Renders 100 training and 200 test images of people
+whom it has not seen, and trains on 14 and on 5 of their keypoints, with the same number of steps
+from the checkpoint and from random weights. Goes on where it stopped; leaves finetuning.md.
 """
 
 import argparse
@@ -98,7 +98,6 @@ model = dict(metainfo=metainfo, bbox_head=dict(kpt_predictor=dict(groups=groups)
 dataset = dict(data_root={f'{data}/'!r}, metainfo=metainfo)
 train_dataloader = dict(
     num_workers=0,
-    persistent_workers=False,
     dataset={{**dataset, 'ann_file': 'annotations/train_{labels}.json'}})
 val_dataloader = test_dataloader = dict(
     num_workers=0,
@@ -166,13 +165,13 @@ def main(argv=None):
         ]
         scratch, tuned = zip(*scores, strict=True)
         gains = [after - before for before, after in scores]
-        cells = [told(values) for values in (scratch, tuned, gains)]
+        cells = [mean_and_std(values) for values in (scratch, tuned, gains)]
         lines.append(f'| {labels} | {" | ".join(cells)} |')
     write_text('\n'.join(lines) + '\n', root / 'finetuning.md')
     print('\n'.join(lines))
 
 
-def told(values) -> str:
+def mean_and_std(values) -> str:
     """Mean and standard deviation."""
     spread = statistics.stdev(values) if len(values) > 1 else 0
     return f'{statistics.mean(values):.3f} ± {spread:.3f}'

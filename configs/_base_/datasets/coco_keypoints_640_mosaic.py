@@ -1,7 +1,7 @@
 _base_ = ['./coco_keypoints_800.py']
 
 # RTMO's augmentation: four images in one and two on top of each other; the last epochs see whole
-# images, see schedules/adamw_300e.py
+# images, which the PipelineSwitchHook of a config begins
 input_size = (640, 640)
 load = [
     dict(type='LoadImageFile'),

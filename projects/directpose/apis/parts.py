@@ -58,15 +58,6 @@ def errors_of(part: str) -> list[str]:
     return [record['error'] for record in map(json.loads, lines) if 'error' in record]
 
 
-def read_part(part: str) -> list[dict]:
-    """The records of a part."""
-    content = read_bytes(part)
-    if suffix_of(part) == 'jsonl':
-        return [json.loads(line) for line in content.splitlines()]
-    rows = pyarrow_parquet().read_table(io.BytesIO(content)).to_pylist()
-    return [{name: value for name, value in row.items() if value is not None} for row in rows]
-
-
 def pyarrow_parquet() -> Any:
     """``pyarrow.parquet``.
 

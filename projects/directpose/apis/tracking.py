@@ -160,14 +160,14 @@ class PoseSmoother:
         seconds = (self._frame - frame) / self.fps
         height = max(float(np.ptp(points, 0).max()), 1.0)
         measured = (points - last) / (height * seconds)
-        speeds = speeds + share(self.speed_cutoff, seconds) * (measured - speeds)
-        steady = last + share(self.min_cutoff + self.beta * np.abs(speeds), seconds) * (
+        speeds = speeds + smoothing_factor(self.speed_cutoff, seconds) * (measured - speeds)
+        steady = last + smoothing_factor(self.min_cutoff + self.beta * np.abs(speeds), seconds) * (
             points - last
         )
         self._known[number] = self._frame, steady, speeds
         return steady
 
 
-def share(cutoff, seconds: float):
+def smoothing_factor(cutoff, seconds: float):
     """How much a new value counts in a low-pass filter of a cut-off in Hz, after some time."""
     return 1 / (1 + 1 / (2 * np.pi * cutoff * seconds))

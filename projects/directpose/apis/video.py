@@ -3,6 +3,7 @@
 import contextlib
 import os
 import os.path as osp
+import uuid
 from collections.abc import Iterator
 
 import cv2
@@ -92,7 +93,8 @@ class VideoWriter:
         self.path = path
         # MPEG-4 has rates of up to 65535 parts of a second.
         self.fps = round(fps, 3 if fps < 65 else 2 if fps < 650 else 1)
-        self._partial = f'{osp.splitext(path)[0]}.partial.mp4'
+        # Hidden, and of this process: two calls may write into one folder.
+        self._partial = osp.join(osp.dirname(path), f'.{uuid.uuid4().hex}.partial.mp4')
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
         self._count = 0

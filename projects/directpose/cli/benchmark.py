@@ -142,13 +142,13 @@ def table(rows: list[dict], train: bool) -> str:
         cells.append(f'{row["median_ms"]:.1f} ({row["p10_ms"]:.1f} to {row["p90_ms"]:.1f})')
         cells.append(f'{row["median_ms"] / first["median_ms"]:.2f}')
         cells += [f'{row["parts_ms"][p]:.1f}' if p in row['parts_ms'] else '' for p in parts]
-        cells += [f'{row["images_per_s"]:.2f}', told(row, 'peak_mib', 0)]
-        cells += [f'{row["parameters_m"]:.1f}', told(row, 'gflops', 1)]
+        cells += [f'{row["images_per_s"]:.2f}', format_cell(row, 'peak_mib', 0)]
+        cells += [f'{row["parameters_m"]:.1f}', format_cell(row, 'gflops', 1)]
         lines.append(cells)
     return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in lines)
 
 
-def told(row: dict, name: str, digits: int) -> str:
+def format_cell(row: dict, name: str, digits: int) -> str:
     """A number of a row, or a dash where it was not measured."""
     return f'{row[name]:.{digits}f}' if name in row else '–'
 

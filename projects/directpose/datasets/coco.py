@@ -54,6 +54,11 @@ class CocoKeypointDataset(CocoDataset):
         return kept
 
 
+def is_person(annotation: dict) -> bool:
+    """Whether an annotation is of somebody with a labelled keypoint, and of no crowd."""
+    return any(annotation['keypoints'][2::3]) and not annotation.get('iscrowd')
+
+
 def has_labels(image: dict) -> bool:
     """Whether somebody in an image has a labelled keypoint and is no crowd.
 

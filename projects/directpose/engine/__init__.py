@@ -8,6 +8,7 @@ from .optim_constructor import MergedOptimWrapperConstructor
 from .optim_wrapper import BFloat16OptimWrapper
 from .runner import ConsoleRunner
 from .seed_hook import EpochSeedHook
+from .train_loop import ResumableIterTrainLoop
 from .validation_hook import CheckDataHook
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     'MergedOptimWrapperConstructor',
     'OptimizeForInferenceHook',
     'PoseTTAHook',
+    'ResumableIterTrainLoop',
     'WholeCheckpointHook',
 ]

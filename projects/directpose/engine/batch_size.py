@@ -1,5 +1,6 @@
 """The batch that fills the memory of a GPU."""
 
+import copy
 import functools
 import itertools
 from collections.abc import Callable
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset, pseudo_collate
+from mmengine.logging import MessageHub
 from mmpose.registry import DATASETS
 from torch import nn
 
@@ -28,11 +30,28 @@ def batch_for_gpu(cfg: Config) -> int:
     """
     if not torch.cuda.is_available() or cfg.get('launcher', 'none') != 'none':
         raise InputError('--batch auto measures the memory of one GPU; give a number, as --batch 8')
-    half = cfg.optim_wrapper.type != 'OptimWrapper'
+    half = cfg.optim_wrapper.get('type', 'OptimWrapper') != 'OptimWrapper'
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     free, _ = torch.cuda.mem_get_info()
-    peak_of = functools.partial(peak_memory, build_model(cfg).cuda().train(), dataset, half)
+    model = build_model(with_largest_images(cfg)).cuda().train()
+    settle_image_size(model, dataset)
+    peak_of = functools.partial(peak_memory, model, dataset, half)
     return largest_batch(peak_of, free, max(1, len(dataset) // STEPS))
+
+
+def with_largest_images(cfg: Config) -> Config:
+    """A copy of a config whose images, where their size changes from step to step, are largest."""
+    cfg = copy.deepcopy(cfg)
+    for augment in cfg.model.data_preprocessor.get('batch_augments') or []:
+        if 'random_size_range' in augment:
+            augment.random_size_range = (augment.random_size_range[1],) * 2
+    return cfg
+
+
+def settle_image_size(model: nn.Module, dataset: BaseDataset) -> None:
+    """Preprocess an image: the size that a ``BatchSyncRandomResize`` chooses is for the next."""
+    MessageHub.get_current_instance().update_info('iter', -1)  # when it chooses, before a training
+    model.data_preprocessor(pseudo_collate([dataset[0]]), training=True)
 
 
 def peak_memory(model: nn.Module, dataset: BaseDataset, half: bool, batch: int) -> float:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from ..datasets.coco import is_person
 from ..utils.similarity import keypoint_similarities
-from .matching import Match, area_of, by_image, is_person, points_of
+from .matching import Match, area_of, by_image, points_of
 
 GOOD, NEAR = 0.85, 0.5  # least similarity to the truth, and to what a keypoint is taken for
 ERRORS = ('good', 'jitter', 'inversion', 'swap', 'miss')

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from ..datasets.coco import is_person
 from ..utils.similarity import BOX_FILL, keypoint_similarities
 
 SAME = 0.1  # least OKS of two poses of the same person (Ronchi and Perona 2017)
@@ -92,11 +93,6 @@ def by_image(records: Iterable[dict]) -> dict[tuple, list[dict]]:
     for record in records:
         grouped[record['image_id'], record.get('category_id', 1)].append(record)
     return grouped
-
-
-def is_person(annotation: dict) -> bool:
-    """Whether somebody with a labelled keypoint, and no crowd."""
-    return any(annotation['keypoints'][2::3]) and not annotation.get('iscrowd')
 
 
 def holds(annotation: dict, result: dict) -> bool:

@@ -11,6 +11,7 @@ from mmpose.datasets.transforms import KeypointConverter
 from mmpose.registry import DATASETS
 
 from ..datasets import CocoKeypointDataset, PseudoBoxes, RandomScaleCrop
+from ..datasets.coco import is_person
 from ..datasets.metainfo import parse_metainfo
 from ..utils.config import build_model, config_error_context
 from ..utils.errors import InputError
@@ -44,10 +45,8 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
         files = (dataset.ann_file, dataset.data_prefix['img'])
         if files not in has_labels:
             coco = check_annotations(dataset.ann_file, dataset.metainfo, count_classes(cfg.model))
-            check_images(*image_files(dataset, coco['images']))
-            has_labels[files] = any(
-                any(a['keypoints'][2::3]) and not a.get('iscrowd') for a in coco['annotations']
-            )
+            check_images(*image_files(dataset, used_images(dataset, coco)))
+            has_labels[files] = any(map(is_person, coco['annotations']))
         labelled[split] |= has_labels[files]
         check_evaluators(cfg, dataset, split)
     unlabelled = [split for split, found in labelled.items() if not found]
@@ -160,6 +159,20 @@ def leaf_datasets(cfg: dict) -> Iterator[dict]:
         yield cfg
 
 
+def used_images(dataset: BaseCocoStyleDataset, coco: dict) -> list[dict]:
+    """The image records that a dataset loads: a training needs no image without people.
+
+    Args:
+        dataset: without its data.
+        coco: content of its annotation file.
+    """
+    if dataset.test_mode:
+        return coco['images']
+    filtered = isinstance(dataset, CocoKeypointDataset)
+    used = {a['image_id'] for a in coco['annotations'] if not filtered or is_person(a)}
+    return [image for image in coco['images'] if image['id'] in used]
+
+
 def check_image_list(dataset: BaseCocoStyleDataset) -> None:
     """Check a dataset whose JSON need not have annotations, as that of COCO's test-dev.
 
@@ -227,8 +240,7 @@ def check_oks(evaluator: dict, dataset: BaseCocoStyleDataset, split: str) -> Non
         without = [
             a
             for a in annotations
-            if 'area' not in a
-            or (not a['area'] and any(a.get('keypoints', [])[2::3]) and not a.get('iscrowd'))
+            if 'area' not in a or (not a['area'] and 'keypoints' in a and is_person(a))
         ]
         if without:
             raise InputError(

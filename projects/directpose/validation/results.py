@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+from ..datasets.coco import is_person
 from ..utils.errors import InputError
 from ..utils.io import read_json
 from .coco_json import (
@@ -51,7 +52,7 @@ def check_people(path: str, truth: Mapping, num_keypoints: int) -> None:
         if problem:
             raise InputError(f'{path}: {name_of("annotation", number, annotation)} {problem}')
     check_unique(path, 'annotation', truth['annotations'])
-    if not any(any(a['keypoints'][2::3]) and not a.get('iscrowd') for a in truth['annotations']):
+    if not any(map(is_person, truth['annotations'])):
         raise InputError(f'{path}: nobody, crowds aside, has a labelled keypoint')
 
 

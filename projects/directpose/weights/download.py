@@ -45,7 +45,7 @@ def fetch(url: str, path: Path, algorithm: str, digest: str, advice: str) -> Non
                     f'or {advice}'
                 ) from error
         except OSError as error:
-            raise told(error, url, part, advice) from error
+            raise download_error(error, url, part, advice) from error
         except (ValueError, http.client.HTTPException) as error:  # no address, or no answer of HTTP
             raise InputError(f'cannot download {url} ({error}); {advice}') from error
     if not file_hash(part, algorithm).startswith(digest):
@@ -126,7 +126,7 @@ def read_chunk(response) -> bytes:
         raise ConnectionAbortedError(str(error) or 'no answer') from error
 
 
-def told(error: OSError, url: str, part: Path, advice: str) -> InputError:
+def download_error(error: OSError, url: str, part: Path, advice: str) -> InputError:
     """What went wrong, in a sentence."""
     if error.errno == errno.ENOSPC:
         part.unlink(missing_ok=True)

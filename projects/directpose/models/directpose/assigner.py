@@ -2,55 +2,10 @@
 
 import torch
 from mmdet.registry import TASK_UTILS
+from mmdet.structures.bbox import bbox2distance
 from torch import Tensor
 
-
-def assign_points(
-    points: Tensor,
-    strides: Tensor,
-    regress_ranges: Tensor,
-    bboxes: Tensor,
-    center_radius: float = 1.5,
-) -> Tensor:
-    """Assign each location to at most one person (FCOS, section 3.1, with centre sampling).
-
-    A location is positive for a person if it lies strictly inside the square of half side
-    ``center_radius`` strides around the centre of the box, cut to the box, and the largest of
-    its distances to the four sides is in the range of its level. Of several people, the one
-    with the smallest box wins.
-
-    Args:
-        points (P, 2): locations, (x, y), in network-input pixels.
-        strides (P,): stride of each location's level.
-        regress_ranges (P, 2): [low, high] of the largest distance, in pixels.
-        bboxes (G, 4): boxes, (x1, y1, x2, y2), in pixels.
-        center_radius: in strides.
-
-    Returns:
-        matched_gt_inds (P,): index of the person, -1 for background.
-    """
-    candidates = center_region(points, strides, regress_ranges, bboxes, center_radius)
-    return smallest(bboxes, candidates)
-
-
-def center_region(
-    points: Tensor, strides: Tensor, regress_ranges: Tensor, bboxes: Tensor, center_radius: float
-) -> Tensor:
-    """Which locations may be positive for whom, (P, G); see :func:`assign_points`."""
-    centers = (bboxes[:, :2] + bboxes[:, 2:]) / 2
-    reach = center_radius * strides[:, None, None]  # (P, 1, 1)
-    low = torch.maximum(centers - reach, bboxes[:, :2])  # (P, G, 2)
-    high = torch.minimum(centers + reach, bboxes[:, 2:])
-    inside = ((points[:, None] > low) & (points[:, None] < high)).all(-1)  # (P, G)
-
-    largest = box_distances(points[:, None], bboxes).amax(-1)  # (P, G)
-    in_range = (largest >= regress_ranges[:, :1]) & (largest <= regress_ranges[:, 1:])
-    return inside & in_range
-
-
-def box_distances(points: Tensor, bboxes: Tensor) -> Tensor:
-    """Distances (..., 4) = (left, top, right, bottom) of points (..., 2) to the box sides."""
-    return torch.cat((points - bboxes[..., :2], bboxes[..., 2:] - points), -1)
+from ...utils.errors import InputError
 
 
 def centerness_targets(distances: Tensor) -> Tensor:
@@ -64,25 +19,57 @@ def centerness_targets(distances: Tensor) -> Tensor:
 
 @TASK_UTILS.register_module()
 class CenterAssigner:
-    """Locations near the centre of somebody learn the smallest of these people, as in FCOS.
+    """Locations near the centre of somebody learn the smallest of these people.
+
+    That is the assignment of FCOS (section 3.1) with centre sampling.
 
     Args:
-        center_radius: see :func:`assign_points`.
+        center_radius: see :meth:`candidates`.
     """
 
     def __init__(self, center_radius: float = 1.5) -> None:
         self.center_radius = center_radius
 
-    def __call__(self, candidates: Tensor, oks: Tensor, probs: Tensor, bboxes: Tensor) -> Tensor:
+    def candidates(self, priors: Tensor, regress_ranges: Tensor, bboxes: Tensor) -> Tensor:
+        """Which locations may learn whom: (P, G).
+
+        A location may learn a person if it lies strictly inside the square of half side
+        ``center_radius`` strides around the centre of the box, cut to the box, and the largest of
+        its distances to the four sides is in the range of its level.
+
+        Args:
+            priors (P, 4): (x, y, stride, stride) of the locations, in network-input pixels.
+            regress_ranges (P, 2): [low, high] of the largest distance, in pixels.
+            bboxes (G, 4): (x1, y1, x2, y2) of the people, in pixels.
+        """
+        points = priors[:, None, :2]  # (P, 1, 2)
+        centers = (bboxes[:, :2] + bboxes[:, 2:]) / 2
+        reach = self.center_radius * priors[:, None, 2:]
+        low = torch.maximum(centers - reach, bboxes[:, :2])  # (P, G, 2)
+        high = torch.minimum(centers + reach, bboxes[:, 2:])
+        inside = ((points > low) & (points < high)).all(-1)  # (P, G)
+
+        largest = bbox2distance(points, bboxes).amax(-1)  # (P, G)
+        in_range = (largest >= regress_ranges[:, :1]) & (largest <= regress_ranges[:, 1:])
+        return inside & in_range
+
+    def __call__(
+        self,
+        candidates: Tensor,
+        bboxes: Tensor,
+        oks: Tensor | None = None,
+        probs: Tensor | None = None,
+    ) -> Tensor:
         """Index of the person (N,) of each location, -1 for nobody.
 
         Args:
-            candidates (N, G): who may learn whom; see :func:`center_region`.
+            candidates (N, G): who may learn whom; see :meth:`candidates`.
+            bboxes (G, 4): of the people.
             oks (N, G): similarity of what is predicted to the person, for candidates.
             probs (N, G): predicted probability of the person's class.
-            bboxes (G, 4): of the people.
         """
-        return smallest(bboxes, candidates)
+        areas = (bboxes[:, 2:] - bboxes[:, :2]).prod(-1)
+        return cheapest(areas.expand_as(candidates), candidates)
 
 
 @TASK_UTILS.register_module()
@@ -94,7 +81,7 @@ class OKSAssigner(CenterAssigner):
     but at least one. A location goes to the cheapest of those who take it.
 
     Args:
-        center_radius: see :func:`assign_points`.
+        center_radius: see :meth:`candidates`.
     """
 
     oks_weight = 3.0  # of the pose against the class
@@ -104,8 +91,20 @@ class OKSAssigner(CenterAssigner):
     def __init__(self, center_radius: float = 2.5) -> None:
         super().__init__(center_radius)
 
-    def __call__(self, candidates: Tensor, oks: Tensor, probs: Tensor, bboxes: Tensor) -> Tensor:
-        """See :meth:`CenterAssigner.__call__`."""
+    def __call__(
+        self,
+        candidates: Tensor,
+        bboxes: Tensor,
+        oks: Tensor | None = None,
+        probs: Tensor | None = None,
+    ) -> Tensor:
+        """See :meth:`CenterAssigner.__call__`.
+
+        Raises:
+            InputError: the head does not tell what it predicts.
+        """
+        if oks is None or probs is None:
+            raise InputError('OKSAssigner needs predicted poses: use it in a DirectPoseV2Head')
         logs = [values.clamp(min=self.least).log() for values in (probs, oks)]
         costs = (-logs[0] - self.oks_weight * logs[1]).masked_fill(~candidates, float('inf'))
         best = min(self.best, len(oks))
@@ -114,12 +113,6 @@ class OKSAssigner(CenterAssigner):
         ranked = costs.topk(best, 0, largest=False).indices  # (best, G)
         taken = torch.arange(best, device=costs.device)[:, None] < counts
         return cheapest(costs, candidates & torch.zeros_like(candidates).scatter(0, ranked, taken))
-
-
-def smallest(bboxes: Tensor, candidates: Tensor) -> Tensor:
-    """Index (N,) of the least of the boxes (G, 4) that each row (N, G) may have, -1 for none."""
-    areas = (bboxes[:, 2:] - bboxes[:, :2]).prod(-1)
-    return cheapest(areas.expand_as(candidates), candidates)
 
 
 def cheapest(costs: Tensor, allowed: Tensor) -> Tensor:

@@ -14,12 +14,6 @@ def decode_keypoints(offsets: Tensor, points: Tensor, strides: Tensor) -> Tensor
     return points[:, None] + offsets * strides[:, None, None]
 
 
-def decode_boxes(distances: Tensor, points: Tensor, strides: Tensor) -> Tensor:
-    """Boxes (N, 4) = (x1, y1, x2, y2) in pixels of side distances (N, 4) in strides."""
-    distances = distances * strides[:, None]
-    return torch.cat((points - distances[:, :2], points + distances[:, 2:]), -1)
-
-
 def enclosing_boxes(keypoints: Tensor) -> Tensor:
     """The least boxes (N, 4) around all keypoints (N, K, 2)."""
     return torch.cat((keypoints.amin(1), keypoints.amax(1)), -1)

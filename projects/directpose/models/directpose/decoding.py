@@ -75,14 +75,6 @@ def clip_boxes(bboxes: Tensor, img_sizes: Tensor) -> Tensor:
     return bboxes.clamp(min=0).minimum(torch.cat((limits, limits), 1))
 
 
-def suppress(
-    people: Detections, img_sizes: Tensor, num_classes: int, iou_thr: float, max_per_img: int
-) -> Detections:
-    """Keep the best of overlapping people; see :func:`nms_by_image`."""
-    found = people.bboxes, people.scores, people.batch_inds, people.labels
-    return people.take(nms_by_image(*found, img_sizes, num_classes, iou_thr, max_per_img))
-
-
 def nms_by_image(
     bboxes: Tensor,
     scores: Tensor,

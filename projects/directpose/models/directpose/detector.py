@@ -44,6 +44,7 @@ class DirectPose(SingleStageDetector):
         bbox_head.setdefault('sigmas', sigmas_of(skeleton))
         bbox_head['kpt_predictor'] = resolve_predictor_cfg(bbox_head['kpt_predictor'], skeleton)
         super().__init__(bbox_head=bbox_head, **kwargs)
+        self.with_heatmap = heatmap_head is not None
         if heatmap_head is not None:
             self.heatmap_head = MODELS.build(
                 with_num_keypoints(heatmap_head, skeleton, 'heatmap_head')
@@ -62,7 +63,7 @@ class DirectPose(SingleStageDetector):
         """Losses of the head and of the heatmap branch for images (B, 3, H, W)."""
         feats = self.extract_feat(batch_inputs)
         losses = self.bbox_head.loss(feats, batch_data_samples)
-        if hasattr(self, 'heatmap_head'):
+        if self.with_heatmap:
             feat = feats[self.heatmap_level]
             losses.update(self.heatmap_head.loss(feat, batch_data_samples))
         return losses

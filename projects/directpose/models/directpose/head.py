@@ -12,6 +12,7 @@ import torch
 from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
 from mmdet.models.task_modules.prior_generators import MlvlPointGenerator
 from mmdet.registry import MODELS, TASK_UTILS
+from mmdet.structures.bbox import distance2bbox
 from mmdet.utils import reduce_mean
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
@@ -19,14 +20,28 @@ from torch import Tensor, nn
 from ...utils.errors import InputError
 from ..losses import reduce_avg_factor
 from ..pose_results import pose_instances, to_host, to_original_pixels
-from .assigner import assign_points
-from .coder import decode_boxes, decode_keypoints, enclosing_boxes
-from .decoding import Detections, clip_boxes, select_candidates, suppress
-from .sparse_maps import FeatureTable, PyramidShape, flatten_levels
-from .targets import ignored_locations, positive_targets
+from .coder import decode_keypoints, enclosing_boxes
+from .decoding import Detections, clip_boxes, nms_by_image, select_candidates
+from .sparse_maps import PyramidShape, flatten_levels
+from .targets import ignored_locations, people_of, targets_at
 from .tower import Tower
 
 INF = float('inf')
+
+
+def check_levels(strides: Sequence[int], num_levels: int, num_ranges: int) -> None:
+    """Check the strides of all levels, and that each level of the head has its range.
+
+    Raises:
+        InputError: the strides do not double, or there are more or fewer ranges than levels.
+    """
+    if num_levels != num_ranges:
+        raise InputError(
+            f'{num_levels} strides but {num_ranges} regress_ranges: '
+            'DirectPoseHead needs one of each for every level'
+        )
+    if any(2 * fine != coarse for fine, coarse in pairwise(strides)):
+        raise InputError(f'strides {list(strides)}: each must be twice the one before')
 
 
 @MODELS.register_module()
@@ -53,7 +68,7 @@ class DirectPoseHead(BaseDenseHead):
             nobody is predicted.
         regress_ranges: range of the largest distance of a location to the sides of its box, in
             pixels, for each level.
-        center_radius: half side of the positive square around a box centre, in strides.
+        assigner: config of :class:`CenterAssigner`: which locations learn whom.
         centerness_on_kpt: predict the centerness from the keypoint tower, not the cls tower.
         with_cp: compute the towers again for the gradients, which saves memory and costs time.
         loss_cls, loss_centerness, loss_kpt: configs of the losses; ``loss_kpt`` is an L1 or
@@ -90,7 +105,7 @@ class DirectPoseHead(BaseDenseHead):
             (256, 512),
             (512, INF),
         ),
-        center_radius: float = 1.5,
+        assigner: dict = dict(type='mmdet.CenterAssigner'),  # noqa: B006
         centerness_on_kpt: bool = False,
         with_cp: bool = False,
         loss_cls: dict = dict(type='mmdet.SigmoidFocalLoss'),  # noqa: B006
@@ -108,11 +123,7 @@ class DirectPoseHead(BaseDenseHead):
             prior = dict(type='Normal', name='conv_cls', std=0.01, bias_prob=0.01)
             init_cfg = dict(type='Normal', layer=['Conv2d', 'Linear'], std=0.01, override=prior)
         super().__init__(init_cfg)
-        if len(strides) != len(regress_ranges):
-            raise InputError(
-                f'{len(strides)} strides but {len(regress_ranges)} regress_ranges: '
-                'DirectPoseHead needs one of each for every level'
-            )
+        check_levels([*finer_strides, *strides], len(strides), len(regress_ranges))
         if sigmas is not None and len(sigmas) != num_keypoints:
             raise InputError(f'{len(sigmas)} sigmas for {num_keypoints} keypoints: give as many')
         if num_keypoints == 1 and loss_bbox is None:
@@ -121,50 +132,55 @@ class DirectPoseHead(BaseDenseHead):
                 'DirectPoseHead a box branch (loss_bbox), and leave PseudoBoxes out of the pipeline'
             )
         self.feature_strides = [*finer_strides, *strides]
-        if any(2 * fine != coarse for fine, coarse in pairwise(self.feature_strides)):
-            raise InputError(f'strides {self.feature_strides}: each must be twice the one before')
         self.num_finer = len(finer_strides)
         self.num_classes = num_classes
-        self.center_radius = center_radius
         self.centerness_on_kpt = centerness_on_kpt
         self.test_cfg = test_cfg
         self.prior_generator = MlvlPointGenerator(list(strides), offset=0.5)
+        self.assigner = TASK_UTILS.build(assigner)
         self.register_buffer('regress_ranges', torch.tensor(regress_ranges), persistent=False)
         self.register_buffer('strides', torch.tensor(strides, dtype=torch.float), persistent=False)
         spreads = None if sigmas is None else torch.tensor(sigmas, dtype=torch.float)
         self.register_buffer('sigmas', spreads, persistent=False)
+        self.with_centerness = loss_centerness is not None
         self.with_vis, self.with_bbox = loss_vis is not None, loss_bbox is not None
 
         self.kpt_predictor = MODELS.build(
             dict(num_keypoints=num_keypoints, with_visibility=self.with_vis) | kpt_predictor
         )
-        kpt_channels = self.kpt_predictor.in_channels
-        towers: dict = dict(stacked_convs=stacked_convs, with_cp=with_cp)
-        self.cls_tower = Tower(in_channels, feat_channels, num_norm_groups, **towers)
-        self.kpt_tower = Tower(
-            in_channels,
-            kpt_channels,
-            kpt_channels // 4,
-            self.kpt_predictor.feature_groups,
-            first_kernel=kpt_first_kernel,
-            **towers,
-        )
-        self.conv_cls = nn.Conv2d(feat_channels, num_classes, 3, padding=1)
-        self.with_centerness = loss_centerness is not None
-        if self.with_centerness:
-            self.conv_centerness = nn.Conv2d(
-                kpt_channels if centerness_on_kpt else feat_channels, 1, 3, padding=1
-            )
-            self.loss_centerness = MODELS.build(loss_centerness)
+        towers = dict(stacked_convs=stacked_convs, with_cp=with_cp)
+        self._init_layers(in_channels, feat_channels, num_norm_groups, kpt_first_kernel, towers)
         self.loss_cls = MODELS.build(loss_cls)
         self.loss_kpt = MODELS.build(loss_kpt)
+        if self.with_centerness:
+            self.loss_centerness = MODELS.build(loss_centerness)
         if self.with_vis:
             self.loss_vis = MODELS.build(loss_vis)
             self.vis_target = TASK_UTILS.build(vis_target)
         if self.with_bbox:
             self.loss_bbox = MODELS.build(loss_bbox)
-            self.bbox_tower = Tower(in_channels, feat_channels, num_norm_groups, **towers)
-            self.conv_bbox = nn.Conv2d(feat_channels, 4, 3, padding=1)
+
+    def _init_layers(
+        self, in_channels: int, channels: int, num_groups: int, first_kernel: int, towers: dict
+    ) -> None:
+        """The towers, and the convolutions that follow them; see the arguments of the class."""
+        kpt_channels = self.kpt_predictor.in_channels
+        self.cls_tower = Tower(in_channels, channels, num_groups, **towers)
+        self.kpt_tower = Tower(
+            in_channels,
+            kpt_channels,
+            kpt_channels // 4,
+            self.kpt_predictor.feature_groups,
+            first_kernel=first_kernel,
+            **towers,
+        )
+        self.conv_cls = nn.Conv2d(channels, self.num_classes, 3, padding=1)
+        if self.with_centerness:
+            centerness_channels = kpt_channels if self.centerness_on_kpt else channels
+            self.conv_centerness = nn.Conv2d(centerness_channels, 1, 3, padding=1)
+        if self.with_bbox:
+            self.bbox_tower = Tower(in_channels, channels, num_groups, **towers)
+            self.conv_bbox = nn.Conv2d(channels, 4, 3, padding=1)
 
     def forward(self, feats: Sequence[Tensor]) -> dict:
         """Compute all that is computed over whole levels.
@@ -218,18 +234,15 @@ class DirectPoseHead(BaseDenseHead):
         """Losses from the outputs of :meth:`forward` and the labels of the B images, in float32."""
         cls_scores = flatten_levels(outs['cls_scores']).float()  # (B, P, C)
         priors = self._priors(outs['cls_scores'])  # (P, 4)
-        matched = torch.stack([self._assign(priors, labels) for labels in batch_labels])  # (B, P)
-        batch_inds, point_inds = (matched >= 0).nonzero(as_tuple=True)
-        targets = positive_targets(priors, batch_labels, matched, batch_inds, point_inds)
+        batch_inds, point_inds, targets = self._positives(outs, cls_scores, priors, batch_labels)
         cls_targets = torch.zeros_like(cls_scores)
-        cls_targets[batch_inds, point_inds, targets.labels] = 1
-
-        ignored = torch.stack([ignored_locations(priors, labels) for labels in batch_labels])
-        cls_weights = ((matched >= 0) | ~ignored).to(cls_scores.dtype)
+        cls_targets[batch_inds, point_inds, targets.labels] = targets.qualities
+        cls_weights = torch.stack([~ignored_locations(priors, labels) for labels in batch_labels])
+        cls_weights[batch_inds, point_inds] = True
         num_pos = reduce_avg_factor(cls_scores.new_full((), len(batch_inds)))
         losses = dict(
             loss_cls=self.loss_cls(
-                cls_scores, cls_targets, weight=cls_weights[..., None], avg_factor=num_pos
+                cls_scores, cls_targets, weight=cls_weights[..., None].float(), avg_factor=num_pos
             )
         )
         if self.with_centerness:
@@ -242,7 +255,7 @@ class DirectPoseHead(BaseDenseHead):
         losses.update(self._keypoint_losses(stages, vis_logits, targets))
         if self.with_bbox:
             distances = flatten_levels(outs['bbox_preds']).float()[batch_inds, point_inds]
-            boxes = decode_boxes(distances, targets.points, targets.strides)
+            boxes = distance2bbox(targets.points, distances * targets.strides[:, None])
             losses['loss_bbox'] = self.loss_bbox(
                 boxes,
                 targets.bboxes,
@@ -279,21 +292,46 @@ class DirectPoseHead(BaseDenseHead):
         )
         return torch.cat(priors)
 
-    @torch.no_grad()
-    def _assign(self, priors: Tensor, labels: InstanceData) -> Tensor:
-        """Index of the person of each location (P,), -1 for background."""
-        ranges, bboxes = self._ranges_and_boxes(priors, labels)
-        return assign_points(priors[:, :2], priors[:, 2], ranges, bboxes, self.center_radius)
+    def _positives(
+        self, outs: dict, cls_scores: Tensor, priors: Tensor, batch_labels: list[InstanceData]
+    ) -> tuple[Tensor, Tensor, InstanceData]:
+        """The N locations that learn somebody.
 
-    def _ranges_and_boxes(self, priors: Tensor, people: InstanceData) -> tuple[Tensor, Tensor]:
-        """The regress ranges (P, 2) of locations (P, 4), and the boxes (G, 4) of people.
+        Args:
+            outs: of :meth:`forward`.
+            cls_scores (B, P, C): logits.
+            priors (P, 4): (x, y, stride, stride) of the locations.
+            batch_labels: of the B images.
 
-        For somebody without a labelled keypoint the box is empty: no location learns that person.
+        Returns:
+            Image (N,) and index among the P locations (N,) of each, and its targets: those of
+            :func:`targets_at`, and ``qualities`` (N,), which its class score learns.
         """
-        labelled = (people.keypoints_visible > 0).any(-1, keepdim=True)
-        bboxes = torch.where(labelled, people.bboxes.float(), 0.0)
+        people = people_of(batch_labels)
+        batch_inds, point_inds, candidates = self._candidates(priors, people, batch_labels)
+        matched = self.assigner(candidates, people.bboxes)
+        targets = targets_at(people[matched], priors[point_inds])
+        targets.qualities = torch.ones_like(targets.centernesses)
+        return batch_inds, point_inds, targets
+
+    def _candidates(
+        self, priors: Tensor, people: InstanceData, batch_labels: list[InstanceData]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The N locations that may learn somebody.
+
+        Returns:
+            Image (N,) and index among the P locations (N,) of each, and whom of the G people of
+            all images it may learn, (N, G).
+        """
+        # No location learns somebody without a labelled keypoint.
+        labelled = people.keypoints_visible.any(-1, keepdim=True)
+        bboxes = torch.where(labelled, people.bboxes, 0.0)
         levels = torch.bucketize(priors[:, 2].contiguous(), self.strides)
-        return self.regress_ranges[levels], bboxes
+        near = self.assigner.candidates(priors, self.regress_ranges[levels], bboxes)  # (P, G)
+        by_image = near.split([len(labels) for labels in batch_labels], 1)
+        batch_inds, point_inds = torch.stack([n.any(1) for n in by_image]).nonzero(as_tuple=True)
+        same_image = batch_inds[:, None] == people.batch_inds
+        return batch_inds, point_inds, near[point_inds] & same_image
 
     # ------------------------------------------------------------------ inference
 
@@ -360,11 +398,10 @@ class DirectPoseHead(BaseDenseHead):
         points = (locations.cells + 0.5) * strides[:, None]
         keypoints = decode_keypoints(offsets, points, strides)
         if self.with_bbox:
-            distances, shape = FeatureTable.of(outs['bbox_preds'])
-            cells = locations.cells.t()[:, None]  # (2, 1, N): grids of one cell
-            point_inds, *_ = shape.grid_index(locations.levels, *cells)
-            distances = distances.float()[locations.batch_inds, point_inds[0, 0]]
-            bboxes = decode_boxes(distances, points, strides)
+            point_inds = PyramidShape.of(outs['bbox_preds']).point_inds(locations)
+            distances = flatten_levels(outs['bbox_preds']).float()
+            distances = distances[locations.batch_inds, point_inds]
+            bboxes = distance2bbox(points, distances * strides[:, None])
         else:
             bboxes = enclosing_boxes(keypoints)
         if self.with_vis:
@@ -376,10 +413,14 @@ class DirectPoseHead(BaseDenseHead):
 
     def suppress(self, people: Detections, img_sizes: Tensor) -> Detections:
         """Keep the best of overlapping people of each image, at most ``max_per_img``."""
-        return suppress(
-            people,
+        chosen = nms_by_image(
+            people.bboxes,
+            people.scores,
+            people.batch_inds,
+            people.labels,
             img_sizes,
             self.num_classes,
             self.test_cfg['iou_thr'],
             self.test_cfg['max_per_img'],
         )
+        return people.take(chosen)

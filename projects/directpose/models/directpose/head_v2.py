@@ -6,18 +6,16 @@ Legend of dimensions:
 """
 
 import torch
-from mmdet.registry import MODELS, TASK_UTILS
+from mmdet.registry import MODELS
 from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ...utils.errors import InputError
 from ...utils.similarity import object_keypoint_similarities
-from ..losses import reduce_avg_factor
-from .assigner import center_region
 from .coder import decode_keypoints
 from .head import DirectPoseHead
-from .sparse_maps import PyramidShape, flatten_levels
-from .targets import ignored_locations, people_of, targets_at
+from .sparse_maps import PyramidShape
+from .targets import people_of, targets_at
 
 
 @MODELS.register_module()
@@ -34,14 +32,14 @@ class DirectPoseV2Head(DirectPoseHead):
         quality_power: see above.
         loss_cls: config of a loss on logits with targets in [0, 1].
         loss_oks: config of :class:`OKSLoss` (optional).
-        kwargs: of :class:`DirectPoseHead`, without ``center_radius``, centerness and boxes.
+        kwargs: of :class:`DirectPoseHead`, without centerness and boxes.
 
     Raises:
         InputError: one of these is given, there are no sigmas, there is one keypoint, or what
             :class:`DirectPoseHead` refuses.
     """
 
-    left_out = ('loss_bbox', 'loss_centerness', 'centerness_on_kpt', 'center_radius')
+    left_out = ('loss_bbox', 'loss_centerness', 'centerness_on_kpt')
 
     def __init__(
         self,
@@ -62,49 +60,30 @@ class DirectPoseV2Head(DirectPoseHead):
             raise InputError('DirectPoseV2Head needs sigmas, one for each keypoint, for OKS')
         for name in self.left_out:
             if kwargs.pop(name, None):
-                raise InputError(
-                    f'DirectPoseV2Head has no {name}; leave it out'
-                    + ', or give center_radius to its assigner' * (name == 'center_radius')
-                )
-        super().__init__(sigmas=sigmas, loss_cls=loss_cls, loss_centerness=None, **kwargs)
-        self.assigner = TASK_UTILS.build(assigner)
+                raise InputError(f'DirectPoseV2Head has no {name}; leave it out')
+        super().__init__(
+            sigmas=sigmas, assigner=assigner, loss_cls=loss_cls, loss_centerness=None, **kwargs
+        )
         self.quality_power = quality_power
         self.loss_oks = MODELS.build(loss_oks) if loss_oks is not None else None
 
-    @torch.compiler.disable  # sizes depend on values
-    def loss_by_feat(self, outs: dict, batch_labels: list[InstanceData]) -> dict[str, Tensor]:
-        """Losses from the outputs of :meth:`forward` and the labels of the B images, in float32."""
-        cls_scores = flatten_levels(outs['cls_scores']).float()  # (B, P, C)
-        priors = self._priors(outs['cls_scores'])  # (P, 4)
+    @torch.no_grad()
+    def _positives(
+        self, outs: dict, cls_scores: Tensor, priors: Tensor, batch_labels: list[InstanceData]
+    ) -> tuple[Tensor, Tensor, InstanceData]:
+        """Those of the candidates that the assigner chooses; see the parent."""
         people = people_of(batch_labels)
-        near = self._candidates(priors, people)  # (P, G)
-        by_image = near.split([len(labels) for labels in batch_labels], 1)
-        batch_inds, point_inds = torch.stack([n.any(1) for n in by_image]).nonzero(as_tuple=True)
-        candidates = near[point_inds] & (batch_inds[:, None] == people.batch_inds)  # (N, G)
-        shape = PyramidShape.of(outs['cls_scores'])
-        with torch.no_grad():  # only the positives, about a third of them, need gradients
-            locations = shape.locations(batch_inds, point_inds)
-            offsets, _ = self.kpt_predictor(outs['kpt_tables'], locations)
-        logits = cls_scores.detach()[batch_inds, point_inds]  # (N, C)
+        batch_inds, point_inds, candidates = self._candidates(priors, people, batch_labels)
+        # Only the positives, about a third of the candidates, need gradients, later.
+        locations = PyramidShape.of(outs['cls_scores']).locations(batch_inds, point_inds)
+        offsets, _ = self.kpt_predictor(outs['kpt_tables'], locations)
+        logits = cls_scores[batch_inds, point_inds]  # (N, C)
         matched, oks = self._match(people, candidates, offsets, priors[point_inds], logits)
         chosen = (matched >= 0).nonzero()[:, 0]
         matched, batch_inds, point_inds = matched[chosen], batch_inds[chosen], point_inds[chosen]
         targets = targets_at(people[matched], priors[point_inds])
-
-        cls_targets = torch.zeros_like(cls_scores)
-        quality = (oks[chosen, matched] ** self.quality_power).to(cls_targets.dtype)
-        cls_targets[batch_inds, point_inds, targets.labels] = quality
-        weights = torch.stack([~ignored_locations(priors, labels) for labels in batch_labels])
-        weights[batch_inds, point_inds] = True
-        num_pos = reduce_avg_factor(cls_scores.new_full((), len(chosen)))
-        loss_cls = self.loss_cls(
-            cls_scores, cls_targets, weight=weights[..., None].float(), avg_factor=num_pos
-        )
-        losses = dict(loss_cls=loss_cls)
-        locations = shape.locations(batch_inds, point_inds)
-        stages, vis_logits = self.kpt_predictor.stages(outs['kpt_tables'], locations)
-        losses.update(self._keypoint_losses(stages, vis_logits, targets))
-        return losses
+        targets.qualities = (oks[chosen, matched] ** self.quality_power).to(cls_scores.dtype)
+        return batch_inds, point_inds, targets
 
     def _keypoint_losses(
         self, stages: list[Tensor], vis_logits: Tensor, targets: InstanceData
@@ -119,13 +98,6 @@ class DirectPoseV2Head(DirectPoseHead):
             )
         return losses
 
-    def _candidates(self, priors: Tensor, people: InstanceData) -> Tensor:
-        """Which locations (P, 4) may be positive for whom: (P, G)."""
-        ranges, bboxes = self._ranges_and_boxes(priors, people)
-        radius = self.assigner.center_radius
-        return center_region(priors[:, :2], priors[:, 2], ranges, bboxes, radius)
-
-    @torch.no_grad()
     def _match(
         self,
         people: InstanceData,
@@ -155,4 +127,4 @@ class DirectPoseV2Head(DirectPoseHead):
             poses[inds], person.keypoints, person.keypoints_visible, person.areas, self.sigmas
         )
         probs = logits.sigmoid()[:, people.labels]
-        return self.assigner(candidates, oks, probs, people.bboxes), oks
+        return self.assigner(candidates, people.bboxes, oks, probs), oks

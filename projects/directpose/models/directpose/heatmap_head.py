@@ -1,17 +1,17 @@
 """The heatmap branch, an auxiliary loss of the training."""
 
 import torch
-from mmcv.cnn import ConvModule
 from mmdet.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ..losses import reduce_avg_factor
+from .tower import Tower
 
 
 @MODELS.register_module()
 class KeypointHeatmapHead(BaseModule):
-    """Per-location keypoint classification on the finest level (DirectPose, section 3.3).
+    """Per-location keypoint classification on the level of its stride (DirectPose, section 3.3).
 
     K independent binary problems: the location nearest to a labelled keypoint of type k is 1
     in channel k. There is no Gaussian. The detector drops the branch at test time. Like that of
@@ -46,11 +46,7 @@ class KeypointHeatmapHead(BaseModule):
             )
         super().__init__(init_cfg)
         self.stride = stride
-        norm_cfg = dict(type='GN', num_groups=num_norm_groups)
-        self.tower = nn.Sequential(
-            ConvModule(in_channels, feat_channels, 3, padding=1, bias=True, norm_cfg=norm_cfg),
-            ConvModule(feat_channels, feat_channels, 3, padding=1, bias=True, norm_cfg=norm_cfg),
-        )
+        self.tower = Tower(in_channels, feat_channels, num_norm_groups, stacked_convs=2)
         self.predictor = nn.Conv2d(feat_channels, num_keypoints, 3, padding=1)
         self.loss_heatmap = MODELS.build(loss)
 

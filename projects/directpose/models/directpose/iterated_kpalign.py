@@ -29,7 +29,7 @@ class IteratedKPAlign(KPAlign):
     def __init__(self, *args, iterations: int = 1, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.stage_weights = [0.5] * iterations + [1.0]  # how much the loss of each counts
-        count = len(self.get_buffer('keypoint_group'))
+        count = len(self.keypoint_group)
         self.iterations = nn.ModuleList(
             keypointwise_layers(count, self.group_channels, self.point_channels)
             for _ in range(iterations)
@@ -40,7 +40,7 @@ class IteratedKPAlign(KPAlign):
     ) -> tuple[list[Tensor], Tensor]:
         """See :meth:`KeypointPredictor.stages`."""
         stages, vis_logits = super().stages(tables, locations)
-        maps, of_group = tables[1], self.get_buffer('keypoint_group')
+        maps, of_group = tables[1], self.keypoint_group
         sources, ratios = (x[:, of_group] for x in self._sources(tables, locations))  # (N, K)
         ratios = ratios[..., None]
         for layers in self.iterations:

@@ -120,6 +120,9 @@ class KPAlign(KeypointPredictor):
 
     separate_features = True
     float32_parts = ('locator', 'predictors')  # whatever the precision of the model
+    level_offsets: Tensor
+    keypoint_order: Tensor
+    keypoint_group: Tensor
 
     def __init__(
         self,

@@ -60,6 +60,11 @@ class PyramidShape(NamedTuple):
         rows = local // widths
         return Locations(batch_inds, levels, torch.stack((local - rows * widths, rows), -1))
 
+    def point_inds(self, locations: Locations) -> Tensor:
+        """Indices (N,) of locations among the P cells of their images; undoes ``locations``."""
+        levels, (columns, rows) = locations.levels, locations.cells.unbind(-1)
+        return self.starts[levels] + rows * self.widths[levels] + columns
+
     def grid_index(
         self, levels: Tensor, columns: Tensor, rows: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:

@@ -4,11 +4,11 @@ Legend of dimensions:
     B images, P locations of all levels, G people of an image, K keypoints, N positives.
 """
 
-import itertools
 from collections.abc import Sequence
 
 import torch
 from mmdet.registry import MODELS, TASK_UTILS
+from mmdet.structures.bbox import bbox2distance
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
@@ -20,7 +20,7 @@ from ...utils.similarity import (
     object_keypoint_similarities,
 )
 from ..losses import reduce_avg_factor
-from .assigner import box_distances, centerness_targets
+from .assigner import centerness_targets
 from .coder import decode_keypoints, encode_keypoints
 
 
@@ -37,35 +37,7 @@ def ignored_locations(priors: Tensor, labels: InstanceData) -> Tensor:
     """
     labelled = (labels.keypoints_visible > 0).any(-1, keepdim=True)
     bboxes = torch.where(labelled, 0.0, labels.bboxes.float())
-    return (box_distances(priors[:, None, :2], bboxes).amin(-1) > 0).any(-1)
-
-
-@torch.no_grad()
-def positive_targets(
-    priors: Tensor,
-    batch_labels: Sequence[InstanceData],
-    matched: Tensor,
-    batch_inds: Tensor,
-    point_inds: Tensor,
-) -> InstanceData:
-    """Targets of the N positives, from the person each is matched to.
-
-    Args:
-        priors (P, 4): (x, y, stride, stride) in pixels.
-        batch_labels: of the B images, see :meth:`DirectPoseHead.loss`.
-        matched (B, P): index of the person of each location within its image.
-        batch_inds (N,), point_inds (N,): the positives.
-
-    Returns:
-        ``bboxes`` (N, 4), ``labels`` (N,), ``areas`` (N,), ``keypoints`` (N, K, 2),
-        ``keypoints_visible`` (N, K), 0 or 1, ``points`` (N, 2) and ``strides`` (N,) of the
-        locations, ``offsets`` (N, K, 2) in strides, ``centernesses`` (N,).
-    """
-    starts = itertools.accumulate([0, *map(len, batch_labels[:-1])])
-    # Filled on the device: a GPU would wait for a copy from the host.
-    first = torch.stack([matched.new_full((), start) for start in starts])
-    inds = matched[batch_inds, point_inds] + first[batch_inds]
-    return targets_at(people_of(batch_labels)[inds], priors[point_inds])
+    return (bbox2distance(priors[:, None, :2], bboxes).amin(-1) > 0).any(-1)
 
 
 def people_of(batch_labels: Sequence[InstanceData]) -> InstanceData:
@@ -91,11 +63,20 @@ def people_of(batch_labels: Sequence[InstanceData]) -> InstanceData:
 
 
 def targets_at(people: InstanceData, priors: Tensor) -> InstanceData:
-    """Targets of N people at the locations (N, 4) that learn them; see :func:`positive_targets`."""
+    """Targets of the N positives.
+
+    Args:
+        people: whom each learns, of :func:`people_of`.
+        priors (N, 4): (x, y, stride, stride) of the positives, in pixels.
+
+    Returns:
+        The people with ``points`` (N, 2) and ``strides`` (N,) of the locations, ``offsets``
+        (N, K, 2) in strides, and ``centernesses`` (N,).
+    """
     points, strides = priors[:, :2], priors[:, 2]
     people.points, people.strides = points, strides
     people.offsets = encode_keypoints(people.keypoints, points, strides)
-    people.centernesses = centerness_targets(box_distances(points, people.bboxes))
+    people.centernesses = centerness_targets(bbox2distance(points, people.bboxes))
     return people
 
 
@@ -117,7 +98,7 @@ class LabelledKeypoints:
 
         Args:
             offsets (N, K, 2): predicted, in strides.
-            targets: see :func:`positive_targets`.
+            targets: see :func:`targets_at`.
             sigmas (K,): of the keypoints, unused.
         """
         return targets.keypoints_visible
@@ -164,7 +145,7 @@ class OKSLoss(nn.Module):
 
         Args:
             offsets (N, K, 2): predicted, in strides.
-            targets: see :func:`positive_targets`.
+            targets: see :func:`targets_at`.
             sigmas (K,): of the keypoints.
         """
         poses = decode_keypoints(offsets, targets.points, targets.strides)

@@ -1,0 +1,55 @@
+"""A training by iterations that is resumed."""
+
+from types import SimpleNamespace
+from unittest import mock
+
+from directpose.engine import ResumableIterTrainLoop
+from mmengine.dataset import InfiniteSampler, pseudo_collate
+from torch.utils.data import BatchSampler, DataLoader
+
+
+class Numbers:
+    """A dataset of numbers that keeps which of them were read."""
+
+    def __init__(self):
+        self.read = []
+
+    def __len__(self):
+        return 100
+
+    def __getitem__(self, index):
+        self.read.append(index)
+        return index
+
+
+def train(done, last):
+    """What a training reads and is given that resumes after some iterations of two numbers."""
+    dataset, given = Numbers(), []
+    sampler = BatchSampler(InfiniteSampler(dataset, seed=0), 2, drop_last=True)
+    loader = DataLoader(dataset, batch_sampler=sampler, collate_fn=pseudo_collate)
+    runner = SimpleNamespace(
+        call_hook=mock.Mock(),
+        model=mock.Mock(),
+        seed=0,
+        val_loop=None,
+        visualizer=mock.Mock(),
+    )
+    loop = ResumableIterTrainLoop(runner, loader, max_iters=last)
+    loop._iter = done
+
+    def run_iter(batch):
+        given.extend(batch)
+        loop._iter += 1
+
+    with mock.patch.object(loop, 'run_iter', run_iter):
+        loop.run()
+    return dataset.read, given
+
+
+def test_a_resumed_training_reads_nothing_twice():
+    read, given = train(done=0, last=20)
+    assert len(given) == 40 and read == given
+    read, resumed = train(done=15, last=20)
+    assert len(resumed) == 10 and read == resumed  # and not the 30 of before
+    assert resumed != given[:10]  # it does not begin anew either
+    assert train(done=15, last=20)[1] == resumed
