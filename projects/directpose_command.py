@@ -16,8 +16,8 @@ EXTRAS = {
     'app': ('gradio', 'pip install "directpose[app]"'),
 }
 BUILD_MMCV = (
-    'MMCV_WITH_OPS=1 pip install --no-build-isolation --no-deps --no-binary mmcv '
-    '--force-reinstall "mmcv>=2.0.1,<2.2"'
+    "CUDA_VISIBLE_DEVICES='' MMCV_WITH_OPS=1 pip install --no-build-isolation --no-deps "
+    '--no-binary mmcv --force-reinstall "mmcv>=2.0.1,<2.2"'
 )
 
 

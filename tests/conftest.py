@@ -5,6 +5,9 @@ import warnings
 from pathlib import Path
 from unittest import mock
 
+if os.environ.get('DIRECTPOSE_TEST_GPU') != '1':  # the numbers, and two processes, are of a CPU
+    os.environ['CUDA_VISIBLE_DEVICES'] = ''
+
 import directpose  # noqa: F401  (registers everything)
 import pytest
 import torch

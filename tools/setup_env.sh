@@ -29,13 +29,14 @@ rm -rf "$venv"
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 # -g0 -O2 halves mmcv's build time, and so does reading PyTorch's headers once. DirectPose calls no
 # compiled operator of mmcv, so only those for the CPU are built, unless FORCE_CUDA=1; mmcv would
-# build the others too if it saw a GPU.
+# build the others too if it saw a GPU. With FORCE_CUDA=1 they are for the GPUs that it sees.
+[ "${FORCE_CUDA:-0}" = 1 ] || export CUDA_VISIBLE_DEVICES=''
 compile() {
     mkdir -p "$venv/headers"
     # setuptools takes CXX apart at spaces.
     [[ $PWD == *[[:space:]]* ]] || export CXX=${CXX:-$PWD/tools/torch_pch.sh}
     TORCH_PCH_DIR=$(cd "$venv/headers" && pwd) \
-        CUDA_VISIBLE_DEVICES='' MMCV_WITH_OPS=1 FORCE_CUDA=${FORCE_CUDA:-0} MAX_JOBS=${MAX_JOBS:-$(nproc)} CFLAGS='-g0 -O2' \
+        MMCV_WITH_OPS=1 FORCE_CUDA=${FORCE_CUDA:-0} MAX_JOBS=${MAX_JOBS:-$(nproc)} CFLAGS='-g0 -O2' \
         pip install --no-build-isolation --no-deps --no-binary mmcv,xtcocotools "$@" -r requirements/compiled.txt
     rm -rf "$venv/headers"
 }

@@ -24,8 +24,8 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 # COCO's AP of single images, without areas; PoseTrack's own number needs mmpose's
-# PoseTrack18Metric and the package poseval. The set's ignored regions, in which nobody is annotated,
-# are taken for background in training and in this AP, which is therefore too low.
+# PoseTrack18Metric and the package poseval. The set's ignored regions, in which nobody is
+# annotated, are taken for background in training and in this AP, which is therefore too low.
 val_evaluator = dict(
     ann_file=data_root + 'annotations/posetrack18_val.json',
     use_area=False,

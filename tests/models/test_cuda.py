@@ -1,4 +1,4 @@
-"""On a real GPU: the numbers of the CPU, and few waits. Skipped where there is none."""
+"""On a real GPU: the numbers of the CPU, and few waits: DIRECTPOSE_TEST_GPU=1 python -m pytest."""
 
 import copy
 import warnings
@@ -7,7 +7,9 @@ import pytest
 import torch
 from helpers.builders import GIOU, VISIBILITY, build_head, people, random_feats, sample_of
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='there is no GPU')
+pytestmark = pytest.mark.skipif(
+    not torch.cuda.is_available(), reason='needs a GPU and DIRECTPOSE_TEST_GPU=1'
+)
 
 
 @pytest.fixture(scope='module')

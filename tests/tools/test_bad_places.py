@@ -1,5 +1,7 @@
 """What is missing on a machine is told in a sentence: a network, a GPU, a whole file."""
 
+from unittest import mock
+
 import pytest
 import torch
 from directpose.apis.inference import check_device, default_device
@@ -43,6 +45,17 @@ def test_no_gpu(tool, trained, synthetic_set, tmp_path):
     with pytest.raises(InputError, match='--device gpu cannot be used'):
         check_device('gpu')
     check_device('cpu')
+
+
+def test_a_gpu_that_is_too_old(monkeypatch):
+    """PyTorch sees it and puts tensors there, but has no kernels for it."""
+    zeros = mock.MagicMock()
+    zeros.return_value.__add__.side_effect = RuntimeError(
+        'CUDA error: no kernel image is available'
+    )
+    monkeypatch.setattr(torch, 'zeros', zeros)
+    with pytest.raises(InputError, match=r'--device cuda:0 cannot be used \(no kernel image'):
+        check_device('cuda:0')
 
 
 def test_a_gpu_without_operators_of_mmcv(monkeypatch, capsys):

@@ -10,6 +10,7 @@ from unittest import mock
 
 import psutil
 import pytest
+from directpose.cli.infer import parse_args
 from directpose.utils.errors import INCOMPLETE
 from helpers.commands import CONFIG, ROOT, call
 from helpers.parts import read_part
@@ -115,6 +116,13 @@ def test_the_driver_is_killed(arguments, tmp_path):
     assert '1 of 121 images could not be read' in done.stderr
     assert call('infer', *arguments, '--out', tmp_path / 'one').returncode == INCOMPLETE
     assert records(out) == records(tmp_path / 'one') and len(records(out)) == 121
+
+
+def test_models_on_the_cpus_of_a_cluster_with_gpus():
+    options = ['CONFIG', 'CHECKPOINT', 'images', '--out', 'out', '--ray', '--num-gpus']
+    assert [parse_args([*options, number]).num_gpus for number in ('0', '0.5')] == [0, 0.5]
+    with pytest.raises(SystemExit):
+        parse_args([*options, '-1'])
 
 
 def test_no_room(cluster, arguments, tmp_path):

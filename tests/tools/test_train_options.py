@@ -11,6 +11,7 @@ import torch
 from directpose.cli.train import add_options
 from directpose.engine import batch_size
 from directpose.engine.batch_size import (
+    batch_for_gpu,
     largest_batch,
     peak_memory,
     settle_image_size,
@@ -21,6 +22,8 @@ from directpose.utils.errors import InputError
 from helpers.commands import CONFIG, ROOT, data_options, python
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.model import BaseModel
+from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, HOOKS, MODELS
 
 
@@ -166,6 +169,24 @@ def test_steps_that_are_measured_have_the_largest_images(synthetic_set):
     assert cfg.model.data_preprocessor.batch_augments[0].random_size_range == (480, 800)
 
 
+def test_the_parts_of_a_config_are_found_before_there_is_a_runner(synthetic_set):
+    """A process begins in the scope of mmengine; of the GPU only the counters are missing."""
+    cfg = read_config(str(ROOT / CONFIG))
+    cfg.train_dataloader.dataset.data_root = f'{synthetic_set}/'
+    counted = dict(
+        is_available=True,
+        mem_get_info=(10**12, 0),
+        reset_peak_memory_stats=None,
+        max_memory_allocated=1000,
+    )
+    init_default_scope('mmengine')
+    with contextlib.ExitStack() as stack:
+        for name, value in counted.items():
+            stack.enter_context(mock.patch.object(torch.cuda, name, return_value=value))
+        stack.enter_context(mock.patch.object(BaseModel, 'cuda', lambda model: model))
+        assert batch_for_gpu(cfg) == 1
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
 def test_a_batch_is_measured_on_a_gpu_only(synthetic_set, tmp_path):
     options = ['--work-dir', tmp_path, '--cfg-options', *data_options(synthetic_set)]
@@ -174,7 +195,7 @@ def test_a_batch_is_measured_on_a_gpu_only(synthetic_set, tmp_path):
     assert '--batch auto measures the memory of one GPU; give a number' in done.stderr
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason='there is no GPU')
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU and DIRECTPOSE_TEST_GPU=1')
 def test_a_training_with_a_measured_batch(synthetic_set, tmp_path):
     options = ['--work-dir', tmp_path, '--cfg-options', *data_options(synthetic_set)]
     done = python('tools/train.py', CONFIG, '--batch', 'auto', *options)

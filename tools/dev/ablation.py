@@ -53,7 +53,7 @@ def run(config: Path, seed: int, folder: Path, amp: bool) -> dict[str, float]:
         label = f'{config.stem}, seed {seed}: '
         common = ['--work-dir', str(folder), '--cfg-options', f'randomness.seed={seed}']
         log = folder / 'log.txt'
-        train = [str(config), '--resume', *['--amp'] * amp, *common]
+        train = [str(config), '--resume', '--auto-scale-lr', *['--amp'] * amp, *common]
         run_tool(TOOLS / 'train.py', log, *train, prefix=label)
         checkpoint = (folder / 'last_checkpoint').read_text(encoding='utf-8').strip()
         arguments = [str(config), checkpoint, '--out', str(metrics), *common]

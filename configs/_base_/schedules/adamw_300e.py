@@ -27,5 +27,11 @@ param_scheduler = [
         end=max_epochs - last_epochs,
         by_epoch=True,
         convert_to_iter_based=True),
+    dict(
+        type='ConstantLR',
+        by_epoch=True,
+        factor=1,
+        begin=max_epochs - last_epochs,
+        end=max_epochs),
 ]
 auto_scale_lr = dict(base_batch_size=256)

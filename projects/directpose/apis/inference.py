@@ -148,7 +148,9 @@ def load_trained(cfg: Config, checkpoint: str, device: str | None = None) -> nn.
     checkpoint = local_weights(checkpoint)
     model = build_model(cfg)
     check_checkpoint(checkpoint, model)
-    return build_trained(cfg, checkpoint, device=device or default_device(model))
+    device = device or default_device(model)
+    check_device(device)
+    return build_trained(cfg, checkpoint, device=device)
 
 
 def check_device(name: str) -> None:
@@ -158,7 +160,7 @@ def check_device(name: str) -> None:
         InputError: it has none of that name, or cannot use it.
     """
     try:
-        torch.empty(1, device=name)
+        torch.zeros(1, device=name) + 1  # PyTorch may see a GPU for which it has no kernels
     except (RuntimeError, AssertionError) as error:
         there = [f'cuda:{number}' for number in range(torch.cuda.device_count())]
         reason = str(error).strip().split('\n')[0][:200]

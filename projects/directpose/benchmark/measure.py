@@ -34,7 +34,7 @@ class Device:
         usual = 'float16' if self.on_gpu else 'bfloat16'
         self.half = amp if amp in ('float16', 'bfloat16') else usual
         if self.on_gpu:
-            torch.cuda.set_device(name)
+            torch.cuda.set_device(torch.device(name).index or 0)
 
     def precision(self, half: bool = False) -> torch.autocast:
         """Context of a forward pass; a new one each time casts the weights anew, as in use.

@@ -72,7 +72,9 @@ def parse_args(argv=None):
     ray.add_argument('--concurrency', type=positive, help='models (as many as there is room for)')
     ray.add_argument('--num-cpus', type=positive_number, help='of each model (1)')
     ray.add_argument(
-        '--num-gpus', type=positive_number, help='of each model (1 if the cluster has GPUs)'
+        '--num-gpus',
+        type=number_from_zero,
+        help='of each model (1 if the cluster has GPUs; 0 is on CPUs)',
     )
     return parser.parse_args(split_name(sys.argv[1:] if argv is None else argv))
 
@@ -86,6 +88,15 @@ def positive_number(text: str) -> float:
     if not 0 < float(text) < float('inf'):
         raise ValueError(text)
     return float(text)
+
+
+def number_from_zero(text: str) -> float:
+    """A number that is 0 or more.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return 0.0 if float(text) == 0 else positive_number(text)
 
 
 def check_options(args: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.logging import MessageHub
+from mmengine.registry import DefaultScope
 from mmpose.registry import DATASETS
 from torch import nn
 
@@ -31,12 +32,13 @@ def batch_for_gpu(cfg: Config) -> int:
     if not torch.cuda.is_available() or cfg.get('launcher', 'none') != 'none':
         raise InputError('--batch auto measures the memory of one GPU; give a number, as --batch 8')
     half = cfg.optim_wrapper.get('type', 'OptimWrapper') != 'OptimWrapper'
-    dataset = DATASETS.build(cfg.train_dataloader.dataset)
-    free, _ = torch.cuda.mem_get_info()
-    model = build_model(with_largest_images(cfg)).cuda().train()
-    settle_image_size(model, dataset)
-    peak_of = functools.partial(peak_memory, model, dataset, half)
-    return largest_batch(peak_of, free, max(1, len(dataset) // STEPS))
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmpose')):
+        dataset = DATASETS.build(cfg.train_dataloader.dataset)
+        free, _ = torch.cuda.mem_get_info()
+        model = build_model(with_largest_images(cfg)).cuda().train()
+        settle_image_size(model, dataset)
+        peak_of = functools.partial(peak_memory, model, dataset, half)
+        return largest_batch(peak_of, free, max(1, len(dataset) // STEPS))
 
 
 def with_largest_images(cfg: Config) -> Config:
