@@ -54,7 +54,7 @@ def test_a_gpu_that_is_too_old(monkeypatch):
         'CUDA error: no kernel image is available'
     )
     monkeypatch.setattr(torch, 'zeros', zeros)
-    with pytest.raises(InputError, match=r'--device cuda:0 cannot be used \(no kernel image'):
+    with pytest.raises(InputError, match=r'--device cuda:0 cannot be used \(CUDA error: no kernel'):
         check_device('cuda:0')
 
 
