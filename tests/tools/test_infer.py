@@ -117,8 +117,11 @@ def test_folders_with_subfolders_and_other_pictures(infer, tmp_path, capfd):
     images = tmp_path / 'images'
     for image in sorted(images.iterdir())[4:]:
         image.unlink()
-    (images / 'sub').mkdir()
-    shutil.copy(sorted(images.iterdir())[1], images / 'sub/again.JPG')
+    for name in ('sub', '.thumbnails'):
+        (images / name).mkdir()
+    shutil.copy(images / '000001.jpg', images / 'sub/again.JPG')
+    shutil.copy(images / '000001.jpg', images / '.thumbnails')
+    (images / '._000001.jpg').write_bytes(b'what macOS keeps of it')
     for name in ('a.gif', 'sub/b.HEIC', 'c.txt'):
         (images / name).write_bytes(b'no image')
     infer('out')

@@ -35,9 +35,15 @@ OTHER_SUFFIXES = ('.gif', '.avif', '.heic', '.heif', '.jp2', '.jxl', '.svg', '.d
 def files_in(folder: str, suffixes: Sequence[str]) -> list[str]:
     """The files of a folder and its subfolders that have one of the suffixes, in order.
 
-    Pictures that are passed over are told on stderr.
+    Hidden files and folders are left out: what macOS and others keep beside pictures. Pictures of
+    other kinds are told of on stderr.
     """
-    paths = list(walk(folder))
+    depth = len(Path(folder).parts)
+    paths = [
+        path
+        for path in walk(folder)
+        if not any(part.startswith('.') for part in Path(path).parts[depth:])
+    ]
     passed = [path for path in paths if path.lower().endswith(OTHER_SUFFIXES)]
     if passed:
         kinds = sorted({osp.splitext(path)[1].lower() for path in passed})
