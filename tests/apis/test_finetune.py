@@ -154,6 +154,9 @@ def test_what_does_not_fit_is_named():
         for_finetuning(weights, cfg, five(), dict(tap='left_wrist'))
     with pytest.raises(InputError, match='same kind of model'):
         for_finetuning(weights, cfg, five(KEYPOINT_RCNN), {})
+    two_stage = model_weights(Config.fromfile(KEYPOINT_RCNN))
+    with pytest.raises(InputError, match='weights are not of .*give the config that they were'):
+        for_finetuning(two_stage, cfg, five(), {})
 
 
 def test_the_command_and_a_training(synthetic_set, tmp_path):

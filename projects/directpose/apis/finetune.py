@@ -32,6 +32,7 @@ LOCATOR = r'bbox_head\.kpt_predictor\.locator\.'
 # Layers of each keypoint that read the features of its group
 ITERATION = r'bbox_head\.kpt_predictor\.iterations\.'
 PREDICTOR = r'bbox_head\.kpt_predictor\.predictors\.(\d+)\.(\w+)'
+PREDICTORS = 'bbox_head.kpt_predictor.predictors.'
 CENTERNESS_ON_KPT = r'bbox_head\.conv_centerness\.weight'
 
 
@@ -197,7 +198,7 @@ def predictor_rows(
     places = {place: keypoints[k] for place, k in enumerate(group) if keypoints[k] in members}
     if not places:
         return {}
-    theirs = trained[f'bbox_head.kpt_predictor.predictors.{origin}.{match[2]}']
+    theirs = trained[f'{PREDICTORS}{origin}.{match[2]}']
     theirs = theirs.unflatten(0, (len(members), -1))
     return {place: theirs[members.index(keypoint)] for place, keypoint in places.items()}
 
@@ -241,6 +242,13 @@ def for_finetuning(
             f'{target_cfg.model.type}; give a config of the same kind of model'
         )
     source, target = Skeleton.of(source_cfg), Skeleton.of(target_cfg)
+    predictors = [f'{PREDICTORS}{number}.weight' for number in range(len(source.groups))]
+    if not set(predictors) <= set(trained):
+        raise InputError(
+            f'the trained weights are not of {source_cfg.filename}: they have no '
+            f'{next(name for name in predictors if name not in trained)}; give the config that '
+            'they were trained with as --source-config'
+        )
     keypoints = map_keypoints(source, target, pairs)
     target_cfg.model.backbone.init_cfg = None
     model = build_model(target_cfg)
