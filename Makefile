@@ -104,4 +104,4 @@ test-forks: .venv-forks/.complete
 	@bash tools/dev/setup_forks.sh $(PYTHON) .venv-forks
 
 clean:
-	rm -rf $(VENV) .venv-docs .venv-forks .venv-notebook work_dirs
+	rm -rf $(VENV) .venv-docs .venv-forks .venv-notebook

@@ -24,7 +24,7 @@ BUILD_MMCV = (
 def main() -> None:
     """Run a command, or say why none can run."""
     if sys.argv[1:2] == ['doctor']:
-        sys.exit(doctor())
+        sys.exit(print(doctor.__doc__) if sys.argv[2:] else doctor())
     try:
         from directpose.cli import main as run
     except (ImportError, OSError) as error:  # OSError: a library of torch is missing

@@ -155,7 +155,7 @@ def test_what_does_not_fit_is_named():
     with pytest.raises(InputError, match='same kind of model'):
         for_finetuning(weights, cfg, five(KEYPOINT_RCNN), {})
     two_stage = model_weights(Config.fromfile(KEYPOINT_RCNN))
-    with pytest.raises(InputError, match='weights are not of .*give the config that they were'):
+    with pytest.raises(InputError, match=r'weights are not of .*give the config that they were'):
         for_finetuning(two_stage, cfg, five(), {})
 
 

@@ -32,14 +32,20 @@ def parse_args(argv=None):
     )
     parser.add_argument('results', help='COCO keypoint results JSON')
     parser.add_argument('--ann-file', required=True, help='COCO keypoint JSON of their images')
-    parser.add_argument('--out', default='report', help='folder to write to (%(default)s)')
+    parser.add_argument('--out', default='report', help='folder to write to (default: %(default)s)')
     parser.add_argument('--images', default='', help='folder of the photos, for the pictures')
     parser.add_argument('--metainfo', help="file of the skeleton, as mmpose's configs have it")
     parser.add_argument(
-        '--score-thr', type=float, default=0.3, help='who scores more is drawn (%(default)s)'
+        '--score-thr',
+        type=float,
+        default=0.3,
+        help='minimum score of a person to draw (default: %(default)s)',
     )
     parser.add_argument(
-        '--pictures', type=not_negative, default=20, help='of the worst images (%(default)s)'
+        '--pictures',
+        type=not_negative,
+        default=20,
+        help='worst images to show (default: %(default)s)',
     )
     return parser.parse_args(argv)
 

@@ -25,22 +25,30 @@ def parse_args(argv=None):
     )
     parser.add_argument('config', nargs='?', help='of a model of your own, or NAME')
     parser.add_argument('checkpoint', nargs='?', help='its weights')
-    parser.add_argument('--model', default=DEFAULT, help='a published model (%(default)s)')
+    parser.add_argument('--model', default=DEFAULT, help='a published model (default: %(default)s)')
     parser.add_argument('--weights', help='a file of its weights, in place of a download')
     parser.add_argument('--offline', action='store_true', help='download nothing')
     parser.add_argument(
         '--host',
         default='127.0.0.1',
-        help='address to listen on; 0.0.0.0 lets other machines in (%(default)s)',
+        help='address to listen on; 0.0.0.0 lets other machines in (default: %(default)s)',
     )
-    parser.add_argument('--port', type=port, default=7860, help='(%(default)s)')
+    parser.add_argument('--port', type=port, default=7860, help='default: %(default)s')
     parser.add_argument('--device', help='cpu, cuda:0, … (the GPU if there is one)')
-    parser.add_argument('--max-mb', type=positive, default=100, help='of an upload (%(default)s)')
     parser.add_argument(
-        '--max-megapixels', type=positive, default=50, help='of a photo (%(default)s)'
+        '--max-mb',
+        type=positive,
+        default=100,
+        help='largest upload, in megabytes (default: %(default)s)',
     )
     parser.add_argument(
-        '--max-frames', type=positive, default=1500, help='of a video (%(default)s)'
+        '--max-megapixels', type=positive, default=50, help='largest photo (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--max-frames',
+        type=positive,
+        default=1500,
+        help='frames of a video, at most (default: %(default)s)',
     )
     args = parser.parse_args(argv)
     if args.config and model_of(args.config):

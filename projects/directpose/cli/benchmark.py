@@ -6,7 +6,7 @@
 CONFIG is the file of a detector's config, of one stage or two, or mmpose::PATH or mmdet::PATH. The
 models take turns, so that a busy machine troubles all of them alike. Without a checkpoint the
 weights are random; batch normalisation is calibrated on the input, and each model's score threshold
-is set so that all keep the same number of candidates for the suppression; what it leaves are the
+is set so that all keep the same number of candidates for NMS; what it leaves are the
 detections. A detector of COCO's 80 classes is made one of people. What DirectPose computes at its
 candidates only counts as decoding.
 """
@@ -71,7 +71,7 @@ def parse_args(argv=None):
         '--size', nargs='+', default=['own'], help="own: by the model's pipeline; or HxW"
     )
     parser.add_argument(
-        '--candidates', type=positive, nargs='+', default=[300], help='kept for the suppression'
+        '--candidates', type=positive, nargs='+', default=[300], help='kept for NMS'
     )
     parser.add_argument('--train', action='store_true', help='training steps, not predictions')
     parser.add_argument(

@@ -4,11 +4,11 @@
     directpose convert finetune SRC DST --config CONFIG [--map NEW=TRAINED …]
 
 gluoncv: the state dict of GluonCV's directpose_resnet50_lpf_fpn_coco, to test and to use.
-fcos: an mmdet FCOS trained on COCO, to start the training of a DirectPose from (``load_from``).
+fcos: an mmdet FCOS trained on COCO, to start the training of a DirectPose from (load_from).
 detectron2: a Keypoint R-CNN of detectron2's zoo (.pkl), or one with the refinement of Li et al.
 torchvision: the state dict of torchvision's keypointrcnn_resnet50_fpn.
 finetune: a trained model of ours, or the name of a published one, for another skeleton, to start a
-training from (``load_from``). Keypoints are found by their names.
+training from (load_from). Keypoints are found by their names.
 """
 
 import argparse

@@ -67,10 +67,13 @@ def parse_args(argv=None):
     )
     parser.add_argument('--offline', action='store_true', help='download nothing')
     parser.add_argument(
-        '--out', default='work_dirs/demo_out', help='folder to write to (%(default)s)'
+        '--out', default='work_dirs/demo_out', help='folder to write to (default: %(default)s)'
     )
     parser.add_argument(
-        '--score-thr', type=float, default=0.3, help='least score of a person (%(default)s)'
+        '--score-thr',
+        type=float,
+        default=0.3,
+        help='minimum score of a person (default: %(default)s)',
     )
     parser.add_argument(
         '--kpt-thr', type=float, help="least score of a keypoint that is drawn (the config's)"
@@ -84,9 +87,11 @@ def parse_args(argv=None):
         '--track',
         choices=('boxes', 'poses'),
         default='boxes',
-        help='by what people in videos keep their numbers (%(default)s)',
+        help='match people from frame to frame by these (default: %(default)s)',
     )
-    parser.add_argument('--smooth', action='store_true', help='steady the poses in videos')
+    parser.add_argument(
+        '--smooth', action='store_true', help='smooth the keypoints of videos over time'
+    )
     parser.add_argument(
         '--save-json',
         metavar='FILE',

@@ -43,7 +43,7 @@ def parse_args(argv=None):
     parser.add_argument(
         '--no-nms',
         action='store_true',
-        help='all candidates of a DirectPose come out, for a suppression elsewhere',
+        help='all candidates of a DirectPose come out, for NMS elsewhere',
     )
     smaller = parser.add_mutually_exclusive_group()
     smaller.add_argument('--half', action='store_true', help='float16 in the convolutions')

@@ -51,14 +51,27 @@ def parse_args(argv=None):
     parser.add_argument('images', help='folder of images, or file of their paths')
     parser.add_argument('--out', required=True, help='folder to write to')
     parser.add_argument('--shard', help='I/N, for example 3/128 (0/1)')
-    parser.add_argument('--format', choices=WRITERS, default='jsonl', help='(%(default)s)')
-    parser.add_argument('--part', type=positive, default=1000, help='images a file (%(default)s)')
-    parser.add_argument('--batch', type=positive, default=8, help='images at once (%(default)s)')
+    parser.add_argument('--format', choices=WRITERS, default='jsonl', help='default: %(default)s')
     parser.add_argument(
-        '--workers', type=not_negative, default=2, help='processes that read images (%(default)s)'
+        '--part',
+        type=positive,
+        default=1000,
+        help='images in each output file (default: %(default)s)',
     )
     parser.add_argument(
-        '--score-thr', type=float, default=0.1, help='least score of a person (%(default)s)'
+        '--batch', type=positive, default=8, help='images at once (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--workers',
+        type=not_negative,
+        default=2,
+        help='processes that read images (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--score-thr',
+        type=float,
+        default=0.1,
+        help='minimum score of a person (default: %(default)s)',
     )
     parser.add_argument('--device', help='cpu, cuda:0, … (the GPU if there is one)')
     parser.add_argument(

@@ -57,9 +57,7 @@ def parse_own_args() -> argparse.Namespace:
     parser.add_argument(
         '--batch', type=batch_size, help='images of a step on each GPU; auto fills the only GPU'
     )
-    parser.add_argument(
-        '--freeze', choices=['backbone'], help='a part that keeps the weights it starts with'
-    )
+    parser.add_argument('--freeze', choices=['backbone'], help='do not train this part')
     args, sys.argv[1:] = parser.parse_known_args()
     if {'-h', '--help'} & set(sys.argv):
         print(parser.format_help(), end='\n' + '-' * 79 + '\n')

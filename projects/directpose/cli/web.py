@@ -24,7 +24,7 @@ def parse_args(argv=None):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('model', help='an exported model')
-    parser.add_argument('--out', default='site', help='folder to write to (%(default)s)')
+    parser.add_argument('--out', default='site', help='folder to write to (default: %(default)s)')
     parser.add_argument('--samples', nargs='+', default=[], help='photos that the page offers')
     parser.add_argument('--runtime', help="onnxruntime-web's npm package, in place of a download")
     parser.add_argument(
@@ -78,7 +78,7 @@ def main(argv=None):
     args = parse_args(argv)
     ensure_writable_dir(args.out, '--out')
     write_site(args.model, args.out, list(COLORS), args.samples, args.runtime)
-    print(f'the page is in {args.out}{osp.sep}; it needs a web server, for example --serve')
+    print(f'the page is in {osp.join(args.out, "")}; it needs a web server, for example --serve')
     if args.serve:
         with make_server(args.out, args.serve) as server:
             print(f'http://localhost:{args.serve}, until Ctrl-C', flush=True)
