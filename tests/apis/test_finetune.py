@@ -159,6 +159,13 @@ def test_what_does_not_fit_is_named():
         for_finetuning(two_stage, cfg, five(), {})
 
 
+def test_centerness_that_read_other_features_starts_fresh():
+    cfg, source = trained_model(centerness_on_kpt=True)
+    _, missing, _ = finetuned(cfg, source, five())
+    assert 'bbox_head.conv_centerness.weight' in missing
+    assert 'bbox_head.conv_centerness.bias' not in missing
+
+
 def test_the_command_and_a_training(synthetic_set, tmp_path):
     _, source = trained_model()
     torch.save(dict(state_dict=source.state_dict()), tmp_path / 'coco.pth')
@@ -171,7 +178,8 @@ def test_the_command_and_a_training(synthetic_set, tmp_path):
     arguments = ['finetune', tmp_path / 'coco.pth', out, '--config', own, '--map']
     done = call('convert', *arguments, 'tip=left_wrist')
     assert done.returncode == 0, done.stderr
-    assert 'tip                  left_wrist' in done.stdout and f'load_from={out}' in done.stdout
+    assert done.stdout.startswith('keypoint             from\ntip                  left_wrist\n')
+    assert f'load_from={out}' in done.stdout
     kept = torch.load(out, weights_only=True)['state_dict']
     assert kept['heatmap_head.predictor.weight'].shape[0] == 5
     assert call('convert', *arguments, 'tip').returncode == 2

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmpose.registry import MODELS
 from torch import Tensor
 
@@ -33,7 +34,7 @@ LOCATOR = r'bbox_head\.kpt_predictor\.locator\.'
 ITERATION = r'bbox_head\.kpt_predictor\.iterations\.'
 PREDICTOR = r'bbox_head\.kpt_predictor\.predictors\.(\d+)\.(\w+)'
 PREDICTORS = 'bbox_head.kpt_predictor.predictors.'
-CENTERNESS_ON_KPT = r'bbox_head\.conv_centerness\.weight'
+CENTERNESS = r'bbox_head\.conv_centerness\.weight'
 
 
 class Skeleton(NamedTuple):
@@ -146,7 +147,9 @@ def transfer(
             result |= take_blocks(name, weight, trained, keypoints, len(source.names), dim)
         elif with_groups and re.match(BY_GROUP if source.separate else LOCATOR, name):
             result |= take_blocks(name, weight, trained, groups, len(source.groups), 0)
-        elif with_groups and source.centerness_on_kpt and re.match(CENTERNESS_ON_KPT, name):
+        elif re.match(CENTERNESS, name) and (source.centerness_on_kpt != target.centerness_on_kpt):
+            continue  # it read other features
+        elif with_groups and source.centerness_on_kpt and re.match(CENTERNESS, name):
             result |= take_blocks(name, weight, trained, groups, len(source.groups), 1)
         elif name in trained and trained[name].shape == weight.shape:
             result[name] = trained[name]
@@ -251,6 +254,7 @@ def for_finetuning(
         )
     keypoints = map_keypoints(source, target, pairs)
     target_cfg.model.backbone.init_cfg = None
+    MMLogger.get_instance('finetune', log_level='ERROR')  # else each weight's origin is told
     model = build_model(target_cfg)
     torch.manual_seed(0)
     model.init_weights()
