@@ -180,6 +180,8 @@ def test_the_command_and_a_training(synthetic_set, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith('keypoint             from\ntip                  left_wrist\n')
     assert f'load_from={out}' in done.stdout
+    same = call('convert', 'finetune', out, out, '--config', own)
+    assert same.returncode == 1 and 'give another name to write' in same.stderr
     kept = torch.load(out, weights_only=True)['state_dict']
     assert kept['heatmap_head.predictor.weight'].shape[0] == 5
     assert call('convert', *arguments, 'tip').returncode == 2

@@ -451,3 +451,44 @@ def test_images_that_are_missing(images, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(['yolo-pose', str(source), '--out', str(tmp_path / 'o.json')])
     assert 'c.jpg: is no image that can be read' in capsys.readouterr().err
+
+
+def test_predictions_are_no_labels(images, tmp_path, capsys):
+    """Where labels have a visibility, predictions of the same format have a confidence."""
+    source = write_yolo(tmp_path, images, f'0 0.5 0.5 0.5 0.5 {"0.5 0.5 0.87 " * 3}\n')
+    with pytest.raises(SystemExit):
+        main(['yolo-pose', str(source), '--out', str(tmp_path / 'own.json')])
+    assert 'has visibility 0.87 for left_end; it must be 0, 1 or 2' in capsys.readouterr().err
+
+
+def test_classes_of_yolo_are_known_by_their_numbers(images, tmp_path):
+    source, out = write_yolo(tmp_path, images), tmp_path / 'own.json'
+    facts = yaml.safe_load(source.read_text())
+    (images / '._a.jpg').write_bytes(b'what macOS keeps of it')
+    for names, words in (({1: 'rod', 0: 'bar'}, None), ({0: 'bar', 2: 'rod'}, 'must be 0, 1, 2')):
+        source.write_text(yaml.safe_dump({**facts, 'names': names}, sort_keys=False))
+        if words is None:
+            main(['yolo-pose', str(source), '--out', str(out)])
+            coco = json.loads(out.read_text())
+            names_of = {c['id']: c['name'] for c in coco['categories']}
+            assert [names_of[a['category_id']] for a in coco['annotations']] == ['rod']
+        else:
+            with pytest.raises(SystemExit, match=words):
+                main(['yolo-pose', str(source), '--out', str(out)])
+
+
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        (['--out', 'data.yaml'], 'is named twice'),
+        (['--out', 'a.json', '--metainfo', 'b.py', '--config', 'b.py'], 'is named twice'),
+        (['--out', 'a.json', '--config', "Bob's/own.py"], 'a folder with an apostrophe'),
+    ],
+)
+def test_names_of_the_files_to_write(options, words, images, tmp_path, monkeypatch):
+    source = write_yolo(tmp_path, images)
+    before = source.read_text()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=words):
+        main(['yolo-pose', 'data.yaml', *options])
+    assert source.read_text() == before

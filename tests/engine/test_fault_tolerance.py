@@ -184,6 +184,14 @@ def test_weights_that_are_not_there(option, synthetic_set, tmp_path):
     assert done.returncode == 1 and 'the weights to start with, no.pth, are not' in done.stderr
 
 
+def test_weights_alone_are_nothing_to_resume(trained, synthetic_set, tmp_path):
+    weights = torch.load(trained / 'epoch_1.pth', weights_only=True)['state_dict']
+    torch.save(dict(state_dict=weights), tmp_path / 'weights.pth')
+    options = ['--work-dir', tmp_path / 'work', '--resume', tmp_path / 'weights.pth']
+    done = call('train', CONFIG, *options, '--cfg-options', *data_options(synthetic_set))
+    assert done.returncode == 1 and 'no state of a training to resume' in done.stderr
+
+
 def test_a_training_clears_what_a_killed_one_has_left(tmp_path):
     """Also in another folder for checkpoints; a test leaves it, as a training may be going on."""
     partial = tmp_path / 'out/work/.epoch_2.0.partial.pth'

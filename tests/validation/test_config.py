@@ -101,8 +101,11 @@ def test_missing_and_broken_json(tmp_path):
         check_annotations(str(tmp_path / 'half.json'), COCO)
 
 
-def test_a_good_file_passes(tmp_path):
+@pytest.mark.parametrize('mark', [b'', b'\xef\xbb\xbf'])
+def test_a_good_file_passes(mark, tmp_path):
+    """Also with the byte order mark that programs of Windows write."""
     path = write(tmp_path / 'coco.json', [annotation()])
+    Path(path).write_bytes(mark + Path(path).read_bytes())
     assert check_annotations(path, COCO)['annotations'] == [annotation()]
 
 

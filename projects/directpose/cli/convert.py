@@ -12,6 +12,7 @@ training from (load_from). Keypoints are found by their names.
 """
 
 import argparse
+import os.path as osp
 
 from ..apis.finetune import for_finetuning
 from ..utils.config import config_path, read_config
@@ -99,6 +100,8 @@ def finetune(args: argparse.Namespace) -> None:
 def main(argv=None):
     args = parse_args(argv)
     ensure_writable_file(args.dst, 'DST')
+    if osp.realpath(args.src) == osp.realpath(args.dst):
+        raise InputError(f'{args.dst} is the checkpoint to read; give another name to write')
     if args.program == 'finetune':
         return finetune(args)
     config = read_config(args.config or default_config(args.program, args.src))

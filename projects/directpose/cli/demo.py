@@ -41,7 +41,7 @@ from ..apis.visualization import (
     keypoint_threshold,
 )
 from ..datasets.metainfo import parse_metainfo, sigmas_of
-from ..utils.cli import positive
+from ..utils.cli import positive, share
 from ..utils.config import config_path
 from ..utils.errors import INCOMPLETE, InputError, exit_on_input_error
 from ..utils.io import write_image
@@ -71,7 +71,7 @@ def parse_args(argv=None):
     )
     parser.add_argument(
         '--score-thr',
-        type=float,
+        type=share,
         default=0.3,
         help='minimum score of a person (default: %(default)s)',
     )

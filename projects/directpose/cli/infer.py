@@ -35,7 +35,7 @@ from tqdm import tqdm
 from ..apis.image_lists import fingerprint, list_images
 from ..apis.parts import WRITERS, Done, begin, finish_part, is_begun, pyarrow_parquet
 from ..apis.predictor import Predictor
-from ..utils.cli import not_negative, positive
+from ..utils.cli import not_negative, positive, share
 from ..utils.errors import INCOMPLETE, InputError, exit_on_input_error
 from ..utils.storage import is_remote
 from ..validation.config import ensure_writable_dir
@@ -69,7 +69,7 @@ def parse_args(argv=None):
     )
     parser.add_argument(
         '--score-thr',
-        type=float,
+        type=share,
         default=0.1,
         help='minimum score of a person (default: %(default)s)',
     )

@@ -15,6 +15,7 @@ import argparse
 import os.path as osp
 import pprint
 import random
+import shlex
 import sys
 from collections import defaultdict
 
@@ -166,6 +167,24 @@ def skeleton_text(labels: Labels, name: str) -> str:
     return f'dataset_info = {pprint.pformat(metainfo, sort_dicts=False, width=96)}\n'
 
 
+def check_paths(args: argparse.Namespace) -> None:
+    """Check that no file is written over another one, and that a config can name the folders.
+
+    Raises:
+        InputError: one would be, or a name has an apostrophe, which mmengine does not read.
+    """
+    paths = [args.source, args.out, *filter(None, (args.metainfo, args.config))]
+    real = [osp.realpath(path) for path in paths]
+    twice = [path for path, name in zip(paths, real, strict=True) if real.count(name) > 1]
+    if twice:
+        raise InputError(f'{twice[-1]} is named twice; give each file a name of its own')
+    if args.config and "'" in osp.abspath(args.config):
+        raise InputError(
+            f'--config {args.config}: mmengine reads no config in a folder with an apostrophe; '
+            'give another one'
+        )
+
+
 @exit_on_input_error
 def main(argv=None):
     args = parse_args(argv)
@@ -173,6 +192,7 @@ def main(argv=None):
         raise InputError(f'{args.source} does not exist')
     if args.config and not args.metainfo:
         args.metainfo = f'{osp.splitext(args.out)[0]}_skeleton.py'
+    check_paths(args)
     written = dict(out=args.out, metainfo=args.metainfo, config=args.config)
     for option, path in written.items():
         if path:
@@ -194,7 +214,7 @@ def main(argv=None):
         print(f'{args.metainfo}: {len(labels.skeleton.names)} keypoints')
     if args.config:
         write_text(config_text(labels, args.config, args.metainfo, args.out), args.config)
-        print(f'{args.config}: a small model; directpose train {args.config}')
+        print(f'{args.config}: a small model; directpose train {shlex.quote(args.config)}')
     if labels.problems:
         print(f'{len(labels.problems)} labels were left out', file=sys.stderr)
         sys.exit(INCOMPLETE)

@@ -9,6 +9,7 @@ directpose train CONFIG [--work-dir DIR] [--resume [CKPT]] [--amp] [--freeze bac
 import argparse
 import importlib.util
 import os.path as osp
+import shlex
 import sys
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from ..utils.config import build_model, config_error_context, merge_options, rea
 from ..utils.errors import InputError, exit_on_input_error
 from ..utils.mmpose_tools import load_mmpose_tool
 from ..validation.config import check_config
-from ..weights.checkpoint import check_checkpoint, check_shapes
+from ..weights.checkpoint import check_checkpoint, check_shapes, read_checkpoint
 from ..weights.zoo import local_weights
 
 # Of --logger: mmengine's backend, and the package that it needs
@@ -139,11 +140,12 @@ def tell_what_next(cfg: Config, config: str) -> None:
     if not found and not last.exists():
         return
     checkpoint = found[-1] if found else last.read_text(encoding='utf-8').strip()
+    model = f'{shlex.quote(config)} {shlex.quote(str(checkpoint))}'
     print(
         f'{"best" if found else "last"} checkpoint: {checkpoint}\n'
-        f'  directpose test {config} {checkpoint}\n'
-        f'  directpose demo {config} {checkpoint} photo.jpg\n'
-        f'  directpose export {config} {checkpoint} model.onnx'
+        f'  directpose test {model}\n'
+        f'  directpose demo {model} photo.jpg\n'
+        f'  directpose export {model} model.onnx'
     )
 
 
@@ -167,6 +169,11 @@ def check_start(cfg: Config) -> None:
         raise InputError(f'the weights to start with, {path}, are not there; check the path')
     if cfg.get('resume'):
         check_checkpoint(path, build_model(cfg))
+        if not {'meta', 'message_hub'} <= set(read_checkpoint(path)[1]):
+            raise InputError(
+                f'{path} has weights, but no state of a training to resume; start from them with '
+                f'--cfg-options load_from={path}, without --resume'
+            )
     else:
         check_shapes(path, build_model(cfg))
 

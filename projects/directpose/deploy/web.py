@@ -81,6 +81,8 @@ def read_facts(model: str) -> dict:
         raise InputError(f'{model} does not exist; write it with directpose export')
     try:
         return OnnxDetector(model).facts
+    except ImportError as error:
+        raise InputError(f'{error}; pip install "directpose[onnx]"') from error
     except ValueError as error:
         raise InputError(str(error)) from error
     except Exception as error:  # onnxruntime's have no common class

@@ -82,7 +82,7 @@ def read_json(path: str):
         InputError: it is missing or not JSON.
     """
     try:
-        with open(path, encoding='utf-8') as file:
+        with open(path, encoding='utf-8-sig') as file:  # Windows writes a byte order mark
             return json.load(file)
     except OSError as error:
         raise InputError(f'cannot read {path} ({error.strerror}); check the path') from error

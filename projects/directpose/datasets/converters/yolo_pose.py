@@ -38,8 +38,7 @@ def read_yolo_pose(source: str, images: str | None, progress: Callable) -> Label
     skeleton = make_skeleton(names)
     if swaps and sorted(swaps) == list(range(count)):
         skeleton = skeleton._replace(swaps=list(swaps))
-    classes = facts['names']
-    classes = list(classes.values()) if isinstance(classes, dict) else list(classes)
+    classes = class_names(facts['names'], config)
     root = image_root(config, facts)
     labels = Labels(skeleton, classes, [], [], str(root))
     for path, split in progress(images_of(root, facts).items()):
@@ -47,6 +46,19 @@ def read_yolo_pose(source: str, images: str | None, progress: Callable) -> Label
     if not labels.pictures and not labels.problems:
         raise InputError(f'{config}: there are no images in {root}')
     return labels
+
+
+def class_names(names: dict | list, config: Path) -> list[str]:
+    """The names of the classes by their numbers.
+
+    Raises:
+        InputError: a number is missing.
+    """
+    if not isinstance(names, dict):
+        return list(names)
+    if sorted(names) != list(range(len(names))):
+        raise InputError(f'{config}: names has the numbers {list(names)}; they must be 0, 1, 2, …')
+    return [names[number] for number in range(len(names))]
 
 
 def find_config(source: str) -> Path:
@@ -105,7 +117,11 @@ def images_of(root: Path, facts: dict) -> dict[Path, str]:
             if not path.exists():  # Roboflow writes ../train/images for what lies beside the file
                 path = root / place.removeprefix('../')
             if path.is_dir():
-                listed = sorted(p for p in path.rglob('*') if p.suffix.lower() in IMAGE_SUFFIXES)
+                listed = sorted(
+                    p
+                    for p in path.rglob('*')
+                    if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith('._')  # macOS
+                )
             elif path.is_file():
                 lines = path.read_text(encoding='utf-8').split('\n')
                 listed = [root / line.strip() for line in lines if line.strip()]
@@ -170,14 +186,14 @@ def read_line(line: str, labels: Labels, values: int, size: tuple[int, int]) -> 
     points = {}
     for k, name in enumerate(names):
         px, py, *seen = numbers[5 + values * k : 5 + values * (k + 1)]
-        visible = int(seen[0]) if seen else 2 * bool(px or py)
-        if visible not in (0, 1, 2):
-            raise ValueError(f'has visibility {seen[0]:g} for {name}; it must be 0, 1 or 2')
+        visible = seen[0] if seen else 2 * bool(px or py)
+        if visible not in (0, 1, 2):  # predictions have a confidence there
+            raise ValueError(f'has visibility {visible:g} for {name}; it must be 0, 1 or 2')
         if visible:
             place = (px * width, py * height)
             if not in_image(place, size):
                 raise ValueError(f'has {name} at ({px:g}, {py:g}), outside of the image')
-            points[name] = (*place, visible)
+            points[name] = (*place, int(visible))
     if not (w > 0 and h > 0):
         raise ValueError(f'has a box of {w:g} × {h:g} pixels')
     return Person(labels.classes[label], points, (x - w / 2, y - h / 2, w, h))
