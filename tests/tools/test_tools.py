@@ -6,6 +6,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+import torch
 from directpose.apis.video import VideoWriter, frames, open_video
 from directpose.utils.errors import INCOMPLETE, InputError
 from helpers.commands import CONFIG, ROOT, call, data_options, load_tool, python
@@ -34,6 +35,36 @@ def test_resume(trained, synthetic_set, tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'resumed epoch: 1' in done.stdout + done.stderr
     assert (tmp_path / 'work/epoch_2.pth').exists()
+
+
+@pytest.mark.parametrize('tool', ['train', 'test', 'demo'])
+def test_an_option_without_a_value(tool, capfd):
+    named = dict(train=[], test=['no.pth'], demo=['no.pth', 'no.jpg'])[tool]
+    done = call(tool, CONFIG, *named, '--cfg-options', 'foo')
+    said = done.stderr + capfd.readouterr().err
+    assert done.returncode == 2 and "'foo' is not of the form key=value" in said
+
+
+def test_weights_that_are_not_finite(trained, synthetic_set, tmp_path):
+    checkpoint = torch.load(trained / 'epoch_1.pth', weights_only=True)
+    checkpoint['state_dict']['bbox_head.conv_cls.bias'][:] = float('nan')
+    torch.save(dict(state_dict=checkpoint['state_dict']), tmp_path / 'nan.pth')
+    options = ['--work-dir', tmp_path, '--cfg-options', *data_options(synthetic_set)]
+    done = call('test', CONFIG, tmp_path / 'nan.pth', *options)
+    assert done.returncode == 1, done.stderr
+    assert '1 of its weights are not finite, bbox_head.conv_cls.bias first' in done.stderr
+
+
+def test_a_dump_beside_an_option_of_the_evaluator(trained, synthetic_set, tmp_path):
+    """With the first, mmpose makes a list of the second."""
+    options = ['--work-dir', tmp_path, '--cfg-options', *data_options(synthetic_set)]
+    options.append(f'test_evaluator.outfile_prefix={tmp_path}/results')
+    checkpoint = trained / 'epoch_1.pth'
+    done = call('test', CONFIG, checkpoint, '--dump', tmp_path / 'dump.pkl', *options)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / 'dump.pkl').is_file() and (tmp_path / 'results.keypoints.json').is_file()
+    done = call('test', CONFIG, checkpoint, '--dump', tmp_path / 'dump.json', *options)
+    assert done.returncode == 1 and 'let its name end in .pkl' in done.stderr
 
 
 def test_test_writes_metrics_and_results(trained, synthetic_set, tmp_path):

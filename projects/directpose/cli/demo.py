@@ -18,7 +18,6 @@ import sys
 
 import cv2
 import numpy as np
-from mmengine.config import DictAction
 from tqdm import tqdm
 
 from ..apis.inference import detect, find_inputs, load_model, read_image
@@ -41,7 +40,7 @@ from ..apis.visualization import (
     keypoint_threshold,
 )
 from ..datasets.metainfo import parse_metainfo, sigmas_of
-from ..utils.cli import positive, share
+from ..utils.cli import KeyValues, positive, share
 from ..utils.config import config_path
 from ..utils.errors import INCOMPLETE, InputError, exit_on_input_error
 from ..utils.io import write_image
@@ -99,7 +98,7 @@ def parse_args(argv=None):
     )
     parser.add_argument('--show', action='store_true', help='show videos in a window; q ends')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='key=value of the config'
+        '--cfg-options', nargs='+', action=KeyValues, help='key=value of the config'
     )
     args = parser.parse_intermixed_args(argv)
     args.config = args.checkpoint = None

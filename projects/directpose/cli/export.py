@@ -17,13 +17,13 @@ import os.path as osp
 import sys
 import tempfile
 
-from mmengine.config import DictAction
 from tqdm import tqdm
 
 from ..apis.inference import files_in, load_trained, read_image
 from ..deploy.int8 import quantize_onnx
 from ..deploy.onnx_detector import OnnxDetector
 from ..deploy.onnx_export import export_metadata, export_onnx
+from ..utils.cli import KeyValues
 from ..utils.config import merge_options, read_config
 from ..utils.errors import InputError, exit_on_input_error
 from ..utils.images import IMAGE_SUFFIXES
@@ -54,7 +54,7 @@ def parse_args(argv=None):
         f'{CALIBRATION_IMAGES} are used',
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='key=value of the config'
+        '--cfg-options', nargs='+', action=KeyValues, help='key=value of the config'
     )
     return parser.parse_args(split_name(sys.argv[1:] if argv is None else argv))
 

@@ -29,13 +29,12 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 
-from mmengine.config import DictAction
 from tqdm import tqdm
 
 from ..apis.image_lists import fingerprint, list_images
 from ..apis.parts import WRITERS, Done, begin, finish_part, is_begun, pyarrow_parquet
 from ..apis.predictor import Predictor
-from ..utils.cli import not_negative, positive, share
+from ..utils.cli import KeyValues, not_negative, positive, share
 from ..utils.errors import INCOMPLETE, InputError, exit_on_input_error
 from ..utils.storage import is_remote
 from ..validation.config import ensure_writable_dir
@@ -78,7 +77,7 @@ def parse_args(argv=None):
         '--amp', action='store_true', help='half precision: bfloat16 on a CPU, float16 on a GPU'
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='key=value of the config'
+        '--cfg-options', nargs='+', action=KeyValues, help='key=value of the config'
     )
     ray = parser.add_argument_group('on a Ray cluster')
     ray.add_argument('--ray', action='store_true', help='share the parts among models on it')

@@ -88,9 +88,14 @@ def main():
         raise InputError(f'--out {args.out}: it will be JSON, so give a name that ends in .json')
     if args.out:
         ensure_writable_file(args.out, '--out')
+    if args.dump and not args.dump.endswith(('.pkl', '.pickle')):
+        raise InputError(f'--dump {args.dump}: it will be a pickle; let its name end in .pkl')
+    if args.dump:
+        ensure_writable_file(args.dump, '--dump')
     options, args.cfg_options = args.cfg_options, None
-    cfg = tool.merge_args(read_config(args.config), args)
+    cfg = read_config(args.config)
     merge_options(cfg, options)
+    cfg = tool.merge_args(cfg, args)  # after the options: --dump makes a list of the evaluator
     cfg.work_dir = osp.abspath(cfg.work_dir)  # mmpose's hooks join relative ones twice
     start_processes(cfg)
     if submit is None:

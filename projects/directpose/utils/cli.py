@@ -5,9 +5,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+from mmengine.config import DictAction
+
 from .errors import InputError
 
 PROGRESS = re.compile(r'(Epoch|Iter)\((train|val|test)\).*?(eta: \S+|coco/AP: \S+)')
+
+
+class KeyValues(DictAction):
+    """mmengine's ``DictAction``, which says what is wrong with a value without ``=``."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        """Keep the values as a dict."""
+        wrong = [value for value in values if '=' not in value]
+        if wrong:
+            parser.error(f'argument {option_string}: {wrong[0]!r} is not of the form key=value')
+        super().__call__(parser, namespace, values, option_string)
 
 
 def positive(text: str) -> int:

@@ -6,6 +6,8 @@ from types import ModuleType
 
 import mmpose
 
+from .cli import KeyValues
+
 
 def load_mmpose_tool(name: str) -> ModuleType:
     """The module of ``tools/NAME.py`` of the installed mmpose, for its arguments.
@@ -17,4 +19,5 @@ def load_mmpose_tool(name: str) -> ModuleType:
     assert spec is not None and spec.loader is not None  # the path ends in .py
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    module.DictAction = KeyValues  # type: ignore[attr-defined]
     return module

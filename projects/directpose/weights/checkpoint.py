@@ -196,13 +196,20 @@ def check_checkpoint(path: str, model: torch.nn.Module) -> None:
     Training-only branches may be absent from either side.
 
     Raises:
-        InputError: the file cannot be read, or weights are missing, unknown or of another shape.
+        InputError: the file cannot be read, or weights are missing, unknown, of another shape or
+            not finite.
     """
     optional = ('heatmap_head.', 'data_preprocessor.')
     found, wanted = (
         {name: w for name, w in weights.items() if not name.startswith(optional)}
         for weights in (read_checkpoint(path)[0], model.state_dict())
     )
+    broken = [name for name, weight in found.items() if not torch.isfinite(weight).all()]
+    if broken:
+        raise InputError(
+            f'the checkpoint {path} cannot be used: {len(broken)} of its weights are not finite, '
+            f'{broken[0]} first; take an earlier one'
+        )
     problems = weight_problems(found, wanted)
     if problems:
         listed = '; '.join(problems[:5]) + ' …' * (len(problems) > 5)
