@@ -83,6 +83,7 @@ def test_training_steps(benchmark, root, tmp_path):
     ('arguments', 'words'),
     [
         (['--size', '800'], '--size 800'),
+        (['--size', '0x64'], '--size 0x64'),
         (['--vs', CONFIG, '--size', '64x64'], 'named twice'),
         (['--forms', 'onnx', '--vs', FCOS, '--size', '64x64'], '--forms onnx runs a DirectPose'),
         (['--forms', 'openvino'], 'pip install openvino'),

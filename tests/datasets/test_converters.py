@@ -432,6 +432,16 @@ def test_a_config_needs_images_for_validation(images, tmp_path):
         ('yolo-pose', 'names: [a]', 'has no kpt_shape: not of a YOLO pose set'),
         ('yolo-pose', 'names: person\nkpt_shape: [3, 3]', 'names are person, no list of classes'),
         ('yolo-pose', 'names: [a]\nkpt_shape: ["3", 3]', r"kpt_shape is \['3', 3\], not"),
+        (
+            'yolo-pose',
+            'names: [a]\nkpt_shape: [3, 3]\ntrain: 5',
+            'train is 5, no name of a folder or file',
+        ),
+        (
+            'cvat',
+            '<annotations><track id="0"/></annotations>',
+            'is an export "CVAT for video", of tracks; export the task as "CVAT for images"',
+        ),
         ('cvat', '<a/>', 'is no XML of CVAT'),
         ('cvat', '<a', 'cannot read'),
         ('label-studio', '{}', 'is no JSON export of Label Studio'),

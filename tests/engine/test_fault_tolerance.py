@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import pickle
+import re
 import resource
 import shutil
 import signal
@@ -205,6 +206,40 @@ def test_a_training_clears_what_a_killed_one_has_left(tmp_path):
     assert partial.exists()
     hook.before_train(runner)
     assert not partial.exists()
+
+
+def test_the_best_of_a_metric_that_is_not_there():
+    hook = WholeCheckpointHook(save_best='coco/APs', rule='greater')
+    with pytest.raises(InputError, match=r"'coco/APs': no metric .* one of 'coco/AP', 'coco/AR', "):
+        hook.after_val_epoch(SimpleNamespace(), {'coco/AP': 0.5, 'coco/AR': 0.6})
+
+
+@pytest.mark.parametrize(
+    ('option', 'words'),
+    [
+        (
+            'train_dataloader.batch_size=0',
+            'train_cfg cannot be built: .*batch_size=0',
+        ),
+        ('train_dataloader.num_workers=-1', 'train_dataloader or train_cfg cannot be built: '),
+        ('train_cfg.max_epochs=0.5', 'train_dataloader or train_cfg cannot be built: .*0.5'),
+        (
+            'optim_wrapper.optimizer.type=SDG',
+            'no optimiser SDG; did you mean SGD',
+        ),
+        ('optim_wrapper.optimizer.no_such=1', 'optim_wrapper cannot be built: .*no_such'),
+        ('param_scheduler.0.type=Linear', 'param_scheduler cannot be built: .*Linear'),
+        ('val_dataloader.batch_size=0', 'val_dataloader or val_evaluator cannot be built: '),
+        ('val_evaluator.no_such=1', 'val_dataloader or val_evaluator cannot be built: .*no_such'),
+        ('default_hooks.checkpoint.no_such=1', 'cannot be built: .*Hook: TypeError .*no_such'),
+    ],
+)
+def test_values_that_the_runner_cannot_use(option, words, synthetic_set, tmp_path):
+    options = ['--work-dir', tmp_path, '--cfg-options', *data_options(synthetic_set), option]
+    done = call('train', CONFIG, *options)
+    assert done.returncode == 1 and done.stderr.count('\n') == 1
+    assert re.search(words, done.stderr)
+    assert not list(tmp_path.glob('*.pth'))
 
 
 def test_checkpoints_elsewhere_are_written_by_their_backend():

@@ -7,7 +7,7 @@ import pytest
 import torch
 from directpose.engine.optim_wrapper import BFloat16OptimWrapper
 from helpers.builders import people, sample_of
-from helpers.commands import CONFIG, ROOT, data_options, python
+from helpers.commands import CONFIG, ROOT, call, data_options, python
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from mmpose.registry import MODELS
@@ -40,9 +40,19 @@ def test_bfloat16_trains_like_float32():
     assert all(p.dtype == torch.float32 for p in model.parameters())
 
 
+def test_amp_on_a_cpu_that_would_be_slower(monkeypatch, tmp_path):
+    """By several times: PyTorch computes in bfloat16 without instructions for it too."""
+    monkeypatch.setattr('torch.cpu.get_capabilities', lambda: dict(avx2=True))
+    monkeypatch.setattr('torch.cuda.is_available', lambda: False)
+    done = call('train', CONFIG, '--amp', '--work-dir', tmp_path)
+    assert done.returncode == 1 and 'would be slower on this one; leave --amp out' in done.stderr
+
+
 def test_amp_on_a_cpu_is_bfloat16(synthetic_set, tmp_path):
     if torch.cuda.is_available():
         pytest.skip('there is a GPU: --amp is float16')
+    if not any('bf16' in name for name, there in torch.cpu.get_capabilities().items() if there):
+        pytest.skip('the processor has no instructions for bfloat16')
     options = ['--amp', '--work-dir', tmp_path, '--cfg-options', *data_options(synthetic_set)]
     # in a process of its own: mmengine writes what one process logs to the folder of its first run
     done = python('tools/train.py', CONFIG, *options)

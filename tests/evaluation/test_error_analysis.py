@@ -306,6 +306,11 @@ def test_fake100(shared, tmp_path):
             make_set([annotation(0)]) | dict(categories=[dict(id=1)]),
             'no category names its keypoints; give --metainfo',
         ),
+        (
+            'truth',
+            make_set([annotation(0)]) | dict(categories=[dict(id=1, keypoints=[1, 2])]),
+            'the keypoints of its category are [1, 2], no list of names',
+        ),
     ],
 )
 def test_input_that_cannot_be_used(files, name, content, words):
@@ -313,6 +318,13 @@ def test_input_that_cannot_be_used(files, name, content, words):
     with pytest.raises(SystemExit) as stop:
         main([str(files / 'found.json'), '--ann-file', str(files / 'truth.json')])
     assert words in str(stop.value)
+
+
+def test_a_folder_of_images_that_is_not_there(files):
+    with pytest.raises(SystemExit, match=r'--images .*gone is no folder'):
+        main(
+            [str(files / 'found.json'), '--ann-file', 'truth.json', '--images', str(files / 'gone')]
+        )
 
 
 def test_skeletons_of_files():

@@ -1,6 +1,8 @@
 """Files are whole or not there."""
 
+import errno
 import os
+from unittest import mock
 
 import pytest
 from directpose.utils.errors import InputError
@@ -59,6 +61,22 @@ def test_links_to_folders_are_followed_once(tmp_path):
     (tmp_path / 'set/again').symlink_to(tmp_path / 'set')
     (tmp_path / 'set/up').symlink_to(tmp_path)
     assert list(walk(str(tmp_path / 'set'))) == [str(tmp_path / 'set/link/a.jpg')]
+
+
+def test_folders_that_cannot_be_read_are_not_passed_over(tmp_path):
+    (tmp_path / 'closed').mkdir()
+    scan = os.scandir
+
+    def refuse(folder):
+        if str(folder).endswith('closed'):
+            raise PermissionError(errno.EACCES, 'Permission denied', str(folder))
+        return scan(folder)
+
+    with (
+        mock.patch('os.scandir', refuse),  # who runs the tests may be root
+        pytest.raises(InputError, match=r'cannot read the folder .*closed \(Permission denied\)'),
+    ):
+        list(walk(str(tmp_path)))
 
 
 def test_files_have_the_names_of_their_folders_not_of_links(tmp_path, monkeypatch):

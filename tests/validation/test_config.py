@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from directpose.datasets.metainfo import parse_metainfo
-from directpose.utils.config import read_config
+from directpose.utils.config import merge_options, read_config
 from directpose.utils.errors import InputError, StorageError, sentence_of
 from directpose.utils.images import check_images, image_problem
 from directpose.validation.coco_json import check_annotations
@@ -149,6 +149,19 @@ def test_annotations_of_a_photo_that_is_not_upright(tmp_path):
     check_images([path], [(30, 40)])
     with pytest.raises(InputError, match='turned by its EXIF to 30 × 40 pixels, and its annotat'):
         check_images([path], [(40, 30)])
+
+
+def test_images_of_another_size_than_their_annotations_say(tmp_path, caplog, monkeypatch):
+    """Many sets have wrong sizes and right keypoints: it is told, and the training goes on."""
+    path = str(tmp_path / 'a.png')
+    Image.fromarray(np.zeros((30, 40, 3), np.uint8)).save(path)
+    told = mock.Mock()
+    monkeypatch.setattr('directpose.utils.images.print_log', told)
+    check_images([path], [(40, 30)])
+    assert not told.called
+    check_images([path, path], [(40, 30), (80, 60)])
+    assert '1 of 2 images have another size' in told.call_args[0][0]
+    assert 'a.png has 40 × 30 pixels, and its annotations say 80 × 60' in told.call_args[0][0]
 
 
 @pytest.mark.parametrize('name', ['x' * 300 + '.jpg', 'a\0b.jpg', '', '.'])
@@ -385,6 +398,64 @@ def test_a_value_that_a_class_refuses(config, key, value, words):
         check_config(config, ('train',))
     message = str(error.value)
     assert CONFIG in message and '\n' not in message and len(message) < 600
+
+
+@pytest.mark.parametrize(
+    ('option', 'words'),
+    [
+        ('lr', 'lr at the top of a config; did you mean optim_wrapper.optimizer.lr?'),
+        ('batch_size', 'did you mean train_dataloader.batch_size or val_dataloader.batch_size or'),
+        ('test_cfgs', 'nothing reads test_cfgs at the top of a config; did you mean test_cfg?'),
+        ('no_such', 'nothing reads no_such at the top of a config'),
+        ('train_cfg.max_epoch', 'there is no max_epoch; did you mean max_epochs?'),
+        ('model.test_cfg.score_thrr', 'there is no score_thrr; did you mean score_thr?'),
+        ('default_hooks.checkpoints.interval', 'did you mean checkpoint?'),
+        ('custom_hooks.0.typ', 'there is no typ; did you mean type?'),
+    ],
+)
+def test_options_that_nothing_would_read(option, words):
+    cfg = read_config(ROOT / CONFIG)
+    before = cfg.pretty_text
+    with pytest.raises(InputError, match=re.escape(words)) as error:
+        merge_options(cfg, {option: 1})
+    assert str(error.value).startswith(f'--cfg-options {option}: ')
+    assert cfg.pretty_text == before
+
+
+@pytest.mark.parametrize(
+    'option',
+    [
+        'optim_wrapper.optimizer.lr',
+        'optim_wrapper.clip_grad.max_norm',
+        'find_unused_parameters',
+        'custom_hooks.0.priority',
+        'resume',
+    ],
+)
+def test_options_may_be_new(option):
+    cfg = read_config(ROOT / CONFIG)
+    merge_options(cfg, {option: 1})
+    for name in option.split('.'):
+        cfg = cfg[int(name) if name.isdecimal() else name]
+    assert cfg == 1
+
+
+def test_what_is_read_after_the_first_epoch(config):
+    """Found then, an epoch would be lost."""
+    for best in ('coco/AP', 'auto', None, ['coco/AP', 'coco/AR']):
+        config.default_hooks.checkpoint.save_best = best
+        check_config(config, ('train', 'val'))
+    for best in ('AP', ['coco/AP', 'coc/AR']):
+        config.default_hooks.checkpoint.save_best = best
+        with pytest.raises(InputError, match=r"begin with coco/; give .* for example 'coco/AP'"):
+            check_config(config, ('train', 'val'))
+    config.default_hooks.checkpoint.save_best = 'pose/AP'
+    config.val_evaluator.prefix = 'pose'
+    check_config(config, ('train', 'val'))
+    for interval in (0, -1, '2'):
+        config.train_cfg.val_interval = interval
+        with pytest.raises(InputError, match=r'train_cfg\.val_interval is .* at least 1'):
+            check_config(config, ('train', 'val'))
 
 
 @pytest.mark.parametrize('tool', ['train', 'test', 'demo', 'infer', 'export_onnx'])

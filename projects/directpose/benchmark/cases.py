@@ -233,7 +233,7 @@ def parse_size(size: str) -> tuple[int, int]:
     Raises:
         InputError: it is something else.
     """
-    match = re.fullmatch(r'(\d+)x(\d+)', size)
+    match = re.fullmatch(r'([1-9]\d*)x([1-9]\d*)', size)
     if match is None:
         raise InputError(f'--size {size}: give own, or height and width such as 800x1216')
     return int(match[1]), int(match[2])

@@ -20,7 +20,7 @@ from ..datasets.categories import skeleton_of
 from ..datasets.metainfo import parse_metainfo, sigmas_of
 from ..evaluation.analysis import analyse
 from ..utils.cli import not_negative
-from ..utils.errors import exit_on_input_error
+from ..utils.errors import InputError, exit_on_input_error
 from ..utils.io import write_json, write_text
 from ..validation.config import ensure_writable_dir
 from ..validation.results import check_people, read_results, read_truth
@@ -53,6 +53,8 @@ def parse_args(argv=None):
 @exit_on_input_error
 def main(argv=None):
     args = parse_args(argv)
+    if args.images and not osp.isdir(args.images):
+        raise InputError(f'--images {args.images} is no folder; check the path')
     truth = read_truth(args.ann_file)
     skeleton = (
         parse_metainfo(dict(from_file=args.metainfo))

@@ -75,7 +75,7 @@ def parse_args(argv=None):
         help='minimum score of a person (default: %(default)s)',
     )
     parser.add_argument(
-        '--kpt-thr', type=float, help="least score of a keypoint that is drawn (the config's)"
+        '--kpt-thr', type=share, help="least score of a keypoint that is drawn (the config's)"
     )
     parser.add_argument('--device', help='cpu, cuda:0, … (the GPU if there is one)')
     parser.add_argument(

@@ -18,13 +18,20 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmpose.registry import MODELS
 
+from ..deploy.fast_form import check_bfloat16
 from ..engine.batch_size import batch_for_gpu
 from ..engine.checkpoint_hook import find_last_checkpoint
 from ..engine.dist import run_on_rank0, start_processes
 from ..engine.runner import ConsoleRunner
 from ..engine.validation_hook import without_check_hook
 from ..utils.cli import positive
-from ..utils.config import build_model, config_error_context, merge_options, read_config
+from ..utils.config import (
+    build_model,
+    config_error_context,
+    merge_options,
+    mmpose_scope,
+    read_config,
+)
 from ..utils.errors import InputError, exit_on_input_error
 from ..utils.mmpose_tools import load_mmpose_tool
 from ..validation.config import check_config
@@ -93,7 +100,8 @@ def freeze_backbone(cfg: Config) -> None:
     """
     backbone = cfg.model.backbone
     backbone.update(frozen_stages=backbone.get('num_stages', 4), norm_eval=True)
-    with config_error_context(f'--freeze backbone: model.backbone of {cfg.filename}'):
+    part = f'--freeze backbone: model.backbone of {cfg.filename}'
+    with config_error_context(part), mmpose_scope():
         MODELS.build({**backbone, 'init_cfg': None})
 
 
@@ -191,6 +199,7 @@ def main():
     merge_options(cfg, options)
     add_options(cfg, own)
     if args.amp and not torch.cuda.is_available():
+        check_bfloat16()
         cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
         del cfg.optim_wrapper.loss_scale
     start_processes(cfg)

@@ -18,8 +18,8 @@ def skeleton_of(coco: dict, path: str) -> dict:
         path: of the file, for messages.
 
     Raises:
-        InputError: no category names its keypoints, and there are not COCO's 17 of them; or its
-            limbs are not pairs of them.
+        InputError: no category names its keypoints, and there are not COCO's 17 of them; or these
+            are no texts, or its limbs are not pairs of them.
     """
     known = parse_metainfo(COCO)
     category: dict = next((c for c in coco['categories'] if c.get('keypoints')), {})
@@ -29,6 +29,11 @@ def skeleton_of(coco: dict, path: str) -> dict:
     if not names:
         raise InputError(
             f'{path}: no category names its keypoints; give --metainfo with the skeleton'
+        )
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(
+            f'{path}: the keypoints of its category are {str(names)[:60]}, no list of names; give '
+            '--metainfo with the skeleton'
         )
     if names == list(known['keypoint_name2id']):
         return known

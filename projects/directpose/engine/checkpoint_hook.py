@@ -1,6 +1,7 @@
 """Atomic checkpoints: complete or absent, whatever ends a training."""
 
 import contextlib
+import inspect
 import os
 import os.path as osp
 import re
@@ -11,6 +12,7 @@ import torch
 from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
+from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 from torch import nn
 
@@ -74,6 +76,9 @@ class WholeCheckpointHook(CheckpointHook):
         if not chosen and '://' not in str(kwargs.get('out_dir')):
             kwargs['backend_args'] = dict(backend=BACKEND)
         super().__init__(*args, **kwargs)
+        unknown = {*self.args} - {*inspect.signature(Runner.save_checkpoint).parameters}
+        if unknown:  # mmengine would find them after the first epoch
+            raise TypeError(f'CheckpointHook has no argument {", ".join(sorted(unknown))}')
 
     def before_run(self, runner) -> None:
         """Mend ``last_checkpoint``, which mmengine reads after this, for a run that is resumed."""
@@ -92,9 +97,15 @@ class WholeCheckpointHook(CheckpointHook):
         with self._removing_afterwards():
             super()._save_checkpoint_with_step(runner, *args, **kwargs)
 
-    def _save_best_checkpoint(self, *args, **kwargs) -> None:
+    def _save_best_checkpoint(self, runner, metrics) -> None:
+        missing = {*(self.save_best or ())} - {'auto', *metrics}
+        if missing:
+            raise InputError(
+                f'default_hooks.checkpoint.save_best={missing.pop()!r}: no metric has this name; '
+                f'give one of {", ".join(map(repr, metrics))}, then go on with --resume'
+            )
         with self._removing_afterwards():
-            super()._save_best_checkpoint(*args, **kwargs)
+            super()._save_best_checkpoint(runner, metrics)
 
     @contextlib.contextmanager
     def _removing_afterwards(self) -> Iterator[None]:

@@ -1,8 +1,13 @@
 """Optimiser constructor with few parameter groups."""
 
-from mmengine.optim import DefaultOptimWrapperConstructor
+import difflib
+
+from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
+from mmengine.registry import OPTIMIZERS
 from mmpose.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
+
+from ..utils.errors import InputError
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
@@ -12,6 +17,21 @@ class MergedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     Optimisers update the parameters of a group together; on a GPU hundreds of groups are thousands
     of small kernels.
     """
+
+    def __call__(self, model: nn.Module) -> OptimWrapper:
+        """The wrapped optimiser of a model.
+
+        Raises:
+            InputError: there is no such optimiser.
+        """
+        kind = self.optimizer_cfg.get('type')
+        with OPTIMIZERS.switch_scope_and_registry(None) as registry:
+            unknown = isinstance(kind, str) and registry.get(kind) is None
+        if unknown:
+            similar = difflib.get_close_matches(kind, OPTIMIZERS.module_dict, 1)
+            hint = f'; did you mean {similar[0]}?' if similar else ''
+            raise InputError(f'optim_wrapper.optimizer: there is no optimiser {kind}{hint}')
+        return super().__call__(model)
 
     def add_params(self, params: list[dict], module: nn.Module, prefix: str = '', **kwargs) -> None:
         """Add the parameters of a module, and in the end merge groups of equal options.

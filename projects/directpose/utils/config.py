@@ -7,14 +7,17 @@ A config of mmengine cannot have import statements, but it may hold expressions:
         _base_.train_pipeline, RandomFlip=None, RandomScaleCrop=dict(long_side=2000))
 """
 
+import difflib
+import inspect
 import os.path as osp
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
 from mmpose.registry import MODELS
 from torch import nn
 
@@ -22,6 +25,18 @@ from .errors import InputError
 
 PACKAGE = osp.dirname(osp.dirname(osp.abspath(__file__)))
 CONFIGS = osp.join(PACKAGE, '.mim', 'configs')
+# What mmengine reads at the top of a config, whether it is there or not
+TOP_KEYS = {
+    *inspect.signature(Runner.__init__).parameters,
+    'activation_checkpointing',
+    'compile',
+    'custom_imports',
+    'efficient_conv_bn_eval',
+    'find_unused_parameters',
+    'model_wrapper_cfg',
+    'runner_type',
+    'sync_bn',
+}
 
 
 def config_path(name: str) -> str:
@@ -92,12 +107,49 @@ def merge_options(cfg: Config, options: dict | None) -> None:
     """Merge the ``--cfg-options`` of a command line into a config.
 
     Raises:
-        InputError: they do not fit it, for example a field of None.
+        InputError: they do not fit it, for example a field of None, or they seem to be misspelt.
     """
+    fields = cfg.to_dict()
+    for option in options or {}:
+        problem = misspelling(option, fields)
+        if problem:
+            raise InputError(f'--cfg-options {option}: {problem}')
     try:
         cfg.merge_from_dict(options or {})
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise InputError(f'--cfg-options do not fit the config: {error}') from error
+
+
+def misspelling(option: str, fields: dict) -> str | None:
+    """Why an option, such as ``train_cfg.max_epoch``, would change nothing, if that is so.
+
+    Below its top, a config may get new fields; those that are almost there are taken for typos.
+    """
+    names = option.split('.')
+    if names[0] not in fields and names[0] not in TOP_KEYS:
+        found = list(places(fields, option))[:3] or difflib.get_close_matches(option, fields, 1)
+        hint = f'; did you mean {" or ".join(found)}?' if found else ''
+        return f'nothing reads {names[0]} at the top of a config{hint}'
+    for name in names:
+        if isinstance(fields, list | tuple) and name.isdecimal() and int(name) < len(fields):
+            fields = fields[int(name)]
+            continue
+        if not isinstance(fields, dict):
+            return None
+        if name not in fields:
+            similar = difflib.get_close_matches(name, fields, 1, 0.85)
+            return f'there is no {name}; did you mean {similar[0]}?' if similar else None
+        fields = fields[name]
+    return None
+
+
+def places(fields: dict, option: str) -> Iterator[str]:
+    """The full names, as in ``--cfg-options``, of the fields that an option may mean."""
+    for name, value in fields.items():
+        if name == option:
+            yield name
+        if isinstance(value, dict):
+            yield from (f'{name}.{place}' for place in places(value, option))
 
 
 def build_model(cfg: Config) -> nn.Module:
@@ -106,8 +158,13 @@ def build_model(cfg: Config) -> nn.Module:
     Raises:
         InputError: see :func:`config_error_context`.
     """
-    with config_error_context(f'{cfg.filename}: model'):
+    with config_error_context(f'{cfg.filename}: model'), mmpose_scope():
         return MODELS.build(cfg.model)
+
+
+def mmpose_scope() -> AbstractContextManager:
+    """Find classes in the registries of mmpose, and what those import, as its runner does."""
+    return DefaultScope.overwrite_default_scope('mmpose')
 
 
 @contextmanager
@@ -121,8 +178,7 @@ def config_error_context(part: str) -> Iterator[None]:
         InputError: with the classes on the way, the error, and the line it comes from.
     """
     try:
-        with DefaultScope.overwrite_default_scope('mmpose'):
-            yield
+        yield
     except InputError:
         raise
     except Exception as error:  # whatever a class does with values that it does not expect

@@ -3,12 +3,14 @@
 import concurrent.futures
 import contextlib
 import errno
+import logging
 import os
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import cv2
 import numpy as np
+from mmengine.logging import print_log
 from PIL import Image
 from tqdm import tqdm
 
@@ -27,8 +29,25 @@ _NO_FILE |= {errno.ENAMETOOLONG, errno.ELOOP}
 _LAST_BYTES = {b'\xff\xd8': b'\xff\xd9', b'\x89P': b'IEND\xaeB`\x82'}
 
 
+class ImageFacts(NamedTuple):
+    """What can be told of an image file without decoding all of it.
+
+    Attributes:
+        problem: what is wrong with it, if anything is.
+        size: (width, height) as it lies in the file, if that can be told.
+        turned: whether OpenCV swaps them, as its EXIF says.
+    """
+
+    problem: str | None
+    size: tuple[int, int] | None = None
+    turned: bool = False
+
+
 def check_images(paths: list[str], sizes: list[tuple[float, float]]) -> None:
     """Check that the image files are there and whole, by their first and last bytes, and upright.
+
+    Images of another size than their annotations say are told of: many sets have wrong sizes and
+    right keypoints.
 
     Args:
         paths: of the files.
@@ -39,37 +58,61 @@ def check_images(paths: list[str], sizes: list[tuple[float, float]]) -> None:
         StorageError: one cannot be read now.
     """
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        results = pool.map(image_problem, paths, sizes)
+        results = pool.map(image_facts, paths)
         slow = len(paths) > 10000
-        problems = list(tqdm(results, 'checking images', len(paths), disable=not slow))
-    broken = [f'{path} {problem}' for path, problem in zip(paths, problems, strict=True) if problem]
+        images = list(tqdm(results, 'checking images', len(paths), disable=not slow))
+    broken, resized = [], []
+    for path, stated, facts in zip(paths, sizes, images, strict=True):
+        upright = facts.size[:: -1 if facts.turned else 1] if facts.size else stated
+        if facts.problem:
+            broken.append(f'{path} {facts.problem}')
+        elif facts.turned and stated == facts.size != upright:
+            broken.append(
+                f'{path} is turned by its EXIF to {upright[0]} × {upright[1]} pixels, and its '
+                f'annotations are of {stated[0]} × {stated[1]}'
+            )
+        elif stated != upright:
+            has, says = (f'{width:g} × {height:g}' for width, height in (upright, stated))
+            resized.append(f'{path} has {has} pixels, and its annotations say {says}')
     if broken:
         raise InputError(
             f'{len(broken)} of {len(paths)} images cannot be used, the first: {broken[0]}; '
             'restore them or remove them from the annotations'
         )
+    if resized:
+        print_log(
+            f'{len(resized)} of {len(paths)} images have another size than their annotations say, '
+            f'the first: {resized[0]}; if they were resized, their keypoints are in wrong places',
+            'current',
+            logging.WARNING,
+        )
 
 
-def image_problem(path: str, stated: tuple[float, float] | None = None) -> str | None:
+def image_problem(path: str) -> str | None:
     """What is wrong with an image file, as far as can be told without decoding all of it.
 
-    Args:
-        path: of the file.
-        stated: width and height that it is to have, if they are known.
+    Raises:
+        StorageError: it cannot be read now.
+    """
+    return image_facts(path).problem
+
+
+def image_facts(path: str) -> ImageFacts:
+    """What can be told of an image file; see :class:`ImageFacts`.
 
     Raises:
         StorageError: it cannot be read now.
     """
     if '\0' in path:
-        return 'is no name that a file can have'
+        return ImageFacts('is no name that a file can have')
     try:
         with classify_io_errors(path), open(path, 'rb') as file:
             problem = content_problem(file)
-            return problem or (orientation_problem(file, stated) if stated else None)
+            return ImageFacts(problem) if problem else ImageFacts(None, *size_and_turn(file))
     except StorageError:
         raise
     except OSError as error:
-        return f'cannot be read ({error.strerror})'
+        return ImageFacts(f'cannot be read ({error.strerror})')
 
 
 def content_problem(file: BinaryIO) -> str | None:
@@ -116,10 +159,8 @@ def decodes(file: BinaryIO) -> bool:
     return True
 
 
-def orientation_problem(file: BinaryIO, stated: tuple[float, float]) -> str | None:
-    """What is wrong where annotations are of a photo as it lies in its file.
-
-    OpenCV turns it upright.
+def size_and_turn(file: BinaryIO) -> tuple[tuple[int, int] | None, bool]:
+    """Size (width, height) of an image as it lies in its file, and whether OpenCV swaps them.
 
     Raises:
         OSError: the storage fails.
@@ -127,20 +168,12 @@ def orientation_problem(file: BinaryIO, stated: tuple[float, float]) -> str | No
     file.seek(0)
     try:
         with Image.open(file) as image:
-            kind, (width, height) = image.format, image.size
             orientation = image.getexif().get(EXIF_ORIENTATION)
+            return image.size, image.format in EXIF_FORMATS and orientation in TURNED
     except Exception as error:  # a broken EXIF turns nothing
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        return None
-    if kind not in EXIF_FORMATS or orientation not in TURNED or width == height:
-        return None
-    if stated != (width, height):
-        return None
-    return (
-        f'is turned by its EXIF to {height} × {width} pixels, and its annotations are of '
-        f'{width} × {height}'
-    )
+        return None, False
 
 
 @contextlib.contextmanager

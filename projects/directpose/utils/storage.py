@@ -137,11 +137,18 @@ def _kind(path: str) -> str:
         ) from error
 
 
+def _refuse_folder(error: OSError) -> None:
+    raise InputError(
+        f'cannot read the folder {error.filename} ({error.strerror}); make it readable or give '
+        'folders without it'
+    ) from error
+
+
 def _walk_local(folder: str) -> Iterator[str]:
     """Files of a folder, then of folders that its links lead to; each folder once."""
     root, seen, tops = Path(folder).resolve(), set(), [Path(folder)]
     for top in tops:
-        for parent, folders, names in os.walk(top):
+        for parent, folders, names in os.walk(top, onerror=_refuse_folder):
             real = Path(parent).resolve()
             if real in seen or (top is not tops[0] and real in root.parents):
                 folders.clear()
@@ -153,7 +160,11 @@ def _walk_local(folder: str) -> Iterator[str]:
 
 
 def walk(folder: str) -> Iterator[str]:
-    """Names of the files in a folder and its subfolders, in order."""
+    """Names of the files in a folder and its subfolders, in order.
+
+    Raises:
+        InputError: one of the folders cannot be read.
+    """
     if not is_remote(folder):
         yield from sorted(_walk_local(folder))
         return

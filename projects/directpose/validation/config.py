@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from mmengine.config import Config
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.datasets.transforms import KeypointConverter
-from mmpose.registry import DATASETS
+from mmpose.registry import DATASETS, METRICS
 
 from ..datasets import CocoKeypointDataset, PseudoBoxes, RandomScaleCrop
 from ..datasets.coco import is_person
 from ..datasets.metainfo import parse_metainfo
-from ..utils.config import build_model, config_error_context
+from ..utils.config import build_model, config_error_context, mmpose_scope
 from ..utils.errors import InputError
 from ..utils.images import check_images
 from ..utils.io import read_json
@@ -32,6 +32,8 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
         InputError: the first thing found that would end or spoil the run.
     """
     check_parts(cfg, splits)
+    if 'val' in splits:
+        check_validation(cfg)
     ensure_writable_dir(cfg.work_dir)
     skeleton = parse_metainfo(cfg.model.metainfo)
     datasets = [(split, dataset) for split in splits for dataset in unloaded_datasets(cfg, split)]
@@ -55,6 +57,34 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
             f'{cfg.filename}: nobody, crowds aside, has a labelled keypoint in the data of '
             f'{unlabelled[0]}_dataloader; give it annotations with keypoints'
         )
+
+
+def check_validation(cfg: Config) -> None:
+    """Check what is read only after the first epoch: when to validate, and which AP is the best.
+
+    Raises:
+        InputError: the interval is no number of epochs or iterations, or no evaluator has metrics
+            with such a name.
+    """
+    interval = dict_or_empty(cfg.get('train_cfg')).get('val_interval', 1)
+    if not isinstance(interval, int) or interval < 1:
+        raise InputError(
+            f'{cfg.filename}: train_cfg.val_interval is {interval!r}; give a whole number of at '
+            'least 1'
+        )
+    prefixes = [
+        evaluator.get('prefix')
+        or getattr(METRICS.get(str(evaluator.get('type'))), 'default_prefix', None)
+        for evaluator in evaluators_of(cfg, 'val')
+    ]
+    best = dict_or_empty(dict_or_empty(cfg.get('default_hooks')).get('checkpoint')).get('save_best')
+    for name in [best] if isinstance(best, str) else best or []:
+        if name != 'auto' and all(prefixes) and name.split('/')[0] not in prefixes:
+            raise InputError(
+                f'{cfg.filename}: default_hooks.checkpoint.save_best is {name!r}, but the metrics '
+                f'of val_evaluator begin with {" or ".join(f"{p}/" for p in prefixes)}; give one '
+                f"of those, for example '{prefixes[0]}/AP'"
+            )
 
 
 def check_pipeline(cfg: Config, split: str, dataset: BaseCocoStyleDataset) -> None:
@@ -141,7 +171,7 @@ def build_unloaded(dataset_cfg: dict, part: str) -> BaseCocoStyleDataset:
     Raises:
         InputError: it cannot be built, or its metainfo or its folder of images cannot be used.
     """
-    with config_error_context(part):
+    with config_error_context(part), mmpose_scope():
         if dataset_cfg.get('metainfo'):
             parse_metainfo(dataset_cfg['metainfo'])
         dataset = DATASETS.build({**dataset_cfg, 'lazy_init': True})
@@ -211,8 +241,7 @@ def check_evaluators(cfg: Config, dataset: BaseCocoStyleDataset, split: str) -> 
     Raises:
         InputError: one reads another annotation file, or misses what OKS needs.
     """
-    evaluators = cfg.get(f'{split}_evaluator') or []
-    for evaluator in evaluators if isinstance(evaluators, list) else [evaluators]:
+    for evaluator in evaluators_of(cfg, split):
         theirs = evaluator.get('ann_file')
         if theirs and osp.abspath(theirs) != osp.abspath(dataset.ann_file):
             raise InputError(
@@ -221,6 +250,12 @@ def check_evaluators(cfg: Config, dataset: BaseCocoStyleDataset, split: str) -> 
             )
         if evaluator['type'] in KEYPOINT_METRICS:
             check_oks(evaluator, dataset, split)
+
+
+def evaluators_of(cfg: Config, split: str) -> list[dict]:
+    """The configs of the metrics of a split."""
+    evaluators = cfg.get(f'{split}_evaluator') or []
+    return evaluators if isinstance(evaluators, list) else [evaluators]
 
 
 def check_oks(evaluator: dict, dataset: BaseCocoStyleDataset, split: str) -> None:

@@ -47,6 +47,10 @@ def read_cvat(source: str, images: str | None, progress: Callable) -> Labels:
         raise InputError(f'cannot read {path} ({error})') from error
     if root.tag != 'annotations':
         raise InputError(f'{path} is no XML of CVAT: it begins with {root.tag}')
+    if root.find('track') is not None and root.find('image') is None:
+        raise InputError(
+            f'{path} is an export "CVAT for video", of tracks; export the task as "CVAT for images"'
+        )
     beside = path.parent / 'images'
     folder = images or str(beside if beside.is_dir() else path.parent)
     pictures: list[Picture] = []

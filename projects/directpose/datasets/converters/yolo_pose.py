@@ -55,10 +55,10 @@ def class_names(names: dict | list, config: Path) -> list[str]:
         InputError: a number is missing.
     """
     if not isinstance(names, dict):
-        return list(names)
+        return list(map(str, names))
     if sorted(names) != list(range(len(names))):
         raise InputError(f'{config}: names has the numbers {list(names)}; they must be 0, 1, 2, …')
-    return [names[number] for number in range(len(names))]
+    return [str(names[number]) for number in range(len(names))]
 
 
 def find_config(source: str) -> Path:
@@ -86,9 +86,18 @@ def read_config(path: Path) -> dict:
             pass
         case shape:
             raise InputError(f'{path}: kpt_shape is {shape}, not [number of keypoints, 2 or 3]')
+    for key in ('path', 'train', 'val', 'test'):
+        places = facts.get(key) or []
+        if not all(isinstance(place, str) for place in as_list(places)):
+            raise InputError(f'{path}: {key} is {places}, no name of a folder or file')
     if not facts['names'] or not isinstance(facts['names'], (list, dict)):
         raise InputError(f'{path}: names are {facts["names"]}, no list of classes')
     return facts
+
+
+def as_list(value) -> list:
+    """The value if it is a list, else a list of it alone."""
+    return value if isinstance(value, list) else [value]
 
 
 def keypoint_names(facts: dict, count: int) -> list[str]:
@@ -111,8 +120,7 @@ def images_of(root: Path, facts: dict) -> dict[Path, str]:
     """All images and their splits: of folders, or of text files that list them."""
     found: dict[Path, str] = {}
     for split in ('train', 'val', 'test'):
-        places = facts.get(split) or []
-        for place in places if isinstance(places, list) else [places]:
+        for place in as_list(facts.get(split) or []):
             path = root / place
             if not path.exists():  # Roboflow writes ../train/images for what lies beside the file
                 path = root / place.removeprefix('../')
