@@ -2,6 +2,7 @@
 
 from unittest import mock
 
+import cv2
 import pytest
 import torch
 from directpose.apis.inference import check_device, default_device
@@ -86,3 +87,14 @@ def test_no_image(inferencer, content, words, trained, tmp_path):
         next(model(str(path)))
     with pytest.raises(InputError, match=r'no\.jpg does not exist'):
         next(model(str(tmp_path / 'no.jpg')))
+
+
+@pytest.mark.parametrize('tool', ['train', 'test'])
+def test_pictures_that_cannot_be_shown_or_written(tool, tmp_path):
+    (tmp_path / 'file').touch()
+    config = [CONFIG, 'x.pth'][: 1 + (tool == 'test')]
+    done = call(tool, *config, '--show-dir', tmp_path / 'file/pictures')
+    assert done.returncode == 1 and 'another one with --show-dir' in done.stderr
+    with mock.patch('cv2.namedWindow', side_effect=cv2.error('no windows')):
+        done = call(tool, *config, '--show')
+    assert done.returncode == 1 and done.stderr.startswith('error: --show: this OpenCV has no wind')

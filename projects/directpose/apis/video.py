@@ -27,6 +27,7 @@ def check_windows() -> None:
     """
     try:
         cv2.namedWindow('directpose')
+        cv2.destroyWindow('directpose')
     except cv2.error as error:
         raise InputError(
             '--show: this OpenCV has no windows; leave it out, or replace opencv-python-headless '

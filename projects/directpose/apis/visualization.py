@@ -1,5 +1,7 @@
 """Drawing predictions, and converting them to COCO records."""
 
+import os.path as osp
+
 import numpy as np
 from mmengine.config import Config
 from mmengine.structures import InstanceData
@@ -7,6 +9,9 @@ from mmpose.registry import VISUALIZERS
 from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 from torch import nn
+
+from ..validation.config import ensure_writable_dir
+from .video import check_windows
 
 UNIT = 640  # pixels of the long side at which the sizes of the config hold
 # Apart for the eye, on any picture: one for each of eight people, then again from the first.
@@ -52,6 +57,18 @@ class PeopleVisualizer(PoseLocalVisualizer):
             return super().add_datasample(name, image, shown, *args, **kwargs)
         finally:
             self.radius, self.line_width = sizes
+
+
+def check_show_options(show: bool, show_dir: str | None) -> None:
+    """Check the window and the folder of mmpose's options for pictures.
+
+    Raises:
+        InputError: there are no windows here, or the folder cannot be written to.
+    """
+    if show:
+        check_windows()
+    if show_dir and osp.isabs(show_dir):  # mmpose makes another one in the work dir
+        ensure_writable_dir(show_dir, '--show-dir')
 
 
 def confident(sample: PoseDataSample, score_thr: float) -> PoseDataSample:

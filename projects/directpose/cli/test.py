@@ -13,6 +13,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
+from ..apis.visualization import check_show_options
 from ..datasets.metainfo import parse_metainfo
 from ..deploy.fast_form import check_bfloat16
 from ..engine.dist import run_on_rank0, start_processes, unwrap_model
@@ -83,6 +84,7 @@ def main():
     submit = own.submit
     tool = load_mmpose_tool('test')
     args = tool.parse_args()
+    check_show_options(args.show, args.show_dir)
     args.checkpoint = local_weights(args.checkpoint)
     if args.out and not args.out.endswith('.json'):
         raise InputError(f'--out {args.out}: it will be JSON, so give a name that ends in .json')

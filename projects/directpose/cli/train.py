@@ -18,6 +18,7 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmpose.registry import MODELS
 
+from ..apis.visualization import check_show_options
 from ..deploy.fast_form import check_bfloat16
 from ..engine.batch_size import batch_for_gpu
 from ..engine.checkpoint_hook import find_last_checkpoint
@@ -191,6 +192,7 @@ def main():
     own = parse_own_args()
     tool = load_mmpose_tool('train')
     args = tool.parse_args()
+    check_show_options(args.show, args.show_dir)
     cfg = read_config(args.config)
     # Such a config is in half precision already.
     args.amp &= cfg.get('optim_wrapper', {}).get('type') != 'BFloat16OptimWrapper'
