@@ -268,9 +268,24 @@ def test_the_seed_of_a_checkpoint_shuffles_what_follows():
     first, resumed = loaders
     for loader in loaders:
         EpochSeedHook().before_train_epoch(
-            SimpleNamespace(seed=1, epoch=3, train_dataloader=loader)
+            SimpleNamespace(seed=1, epoch=3, train_dataloader=loader, train_loop=None, cfg={})
         )
     assert list(first.sampler) == list(resumed.sampler) != numbers
+
+
+def test_processes_with_seeds_of_their_own_share_one_order(monkeypatch):
+    """mmengine's seed of each is then that of the run and its rank."""
+    orders = []
+    for rank in range(2):
+        monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda rank=rank: (rank, 2))
+        monkeypatch.setattr('directpose.engine.seed_hook.get_rank', lambda rank=rank: rank)
+        numbers = list(range(8))
+        loader = DataLoader(numbers, sampler=DefaultSampler(numbers, seed=7))
+        runner = SimpleNamespace(seed=7 + rank, epoch=0, train_dataloader=loader, train_loop=None)
+        runner.cfg = dict(randomness=dict(seed=7, diff_rank_seed=True))
+        EpochSeedHook().before_train_epoch(runner)
+        orders += list(loader.sampler)
+    assert sorted(orders) == numbers
 
 
 # ---------------------------------------------------------------- Ctrl-C
@@ -365,7 +380,9 @@ def test_ctrl_c_is_left_to_the_process_that_trains():
     left = ConsoleRunner.build_dataloader(loader, seed=1)
     assert all(left)
     for epoch in range(2):
-        runner = SimpleNamespace(seed=1, epoch=epoch, train_dataloader=left)
+        runner = SimpleNamespace(
+            seed=1, epoch=epoch, train_dataloader=left, train_loop=None, cfg={}
+        )
         EpochSeedHook().before_train_epoch(runner)
         assert all(left)
     assert not isinstance(left.worker_init_fn.init, SeededWorker)  # one, whatever the epoch

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from unittest import mock
 
-from directpose.engine import ResumableIterTrainLoop
+from directpose.engine import EpochSeedHook, ResumableIterTrainLoop
 from mmengine.dataset import InfiniteSampler, pseudo_collate
 from torch.utils.data import BatchSampler, DataLoader
 
@@ -22,20 +22,30 @@ class Numbers:
         return index
 
 
-def train(done, last):
+def train(done, last, workers=0):
     """What a training reads and is given that resumes after some iterations of two numbers."""
     dataset, given = Numbers(), []
     sampler = BatchSampler(InfiniteSampler(dataset, seed=0), 2, drop_last=True)
-    loader = DataLoader(dataset, batch_sampler=sampler, collate_fn=pseudo_collate)
+    loader = DataLoader(
+        dataset, batch_sampler=sampler, collate_fn=pseudo_collate, num_workers=workers
+    )
     runner = SimpleNamespace(
-        call_hook=mock.Mock(),
+        epoch=0,
+        cfg={},
+        train_dataloader=loader,
         model=mock.Mock(),
         seed=0,
         val_loop=None,
         visualizer=mock.Mock(),
     )
     loop = ResumableIterTrainLoop(runner, loader, max_iters=last)
-    loop._iter = done
+    loop._iter, runner.train_loop = done, loop
+
+    def call_hook(moment, **_):
+        if moment == 'before_train_epoch':  # as in all configs
+            EpochSeedHook().before_train_epoch(runner)
+
+    runner.call_hook = call_hook
 
     def run_iter(batch):
         given.extend(batch)
@@ -53,3 +63,10 @@ def test_a_resumed_training_reads_nothing_twice():
     assert len(resumed) == 10 and read == resumed  # and not the 30 of before
     assert resumed != given[:10]  # it does not begin anew either
     assert train(done=15, last=20)[1] == resumed
+
+
+def test_workers_that_have_read_ahead():
+    """Those of the loop that was built before it was resumed have begun with the first batches."""
+    _, resumed = train(done=15, last=40)
+    _, with_workers = train(done=15, last=40, workers=2)
+    assert len(resumed) == 50 and with_workers == resumed

@@ -1,14 +1,19 @@
 """Test-time augmentation: mirrored and scaled passes over an image become one list of people."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from directpose.apis.inference import with_augmentation
+from directpose.engine import PoseTTAHook
 from directpose.models.tta import merge_passes
+from directpose.utils.errors import InputError
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
+from torch.utils.data import ConcatDataset
 
 FLIP = [1, 0, 2]  # left and right change places
 
@@ -197,3 +202,10 @@ def test_the_long_side_has_a_limit(model, flip_indices):
     wide = dict(img=np.zeros((40, 200, 3), np.uint8), img_path='', id=[0], img_id=0)
     packed = passes(model, [64], flip=False)(wide | dict(flip_indices=flip_indices))
     assert packed['inputs'][0].shape[-1] == 64 * 5 // 3
+
+
+def test_pipelines_in_a_wrapper_cannot_be_exchanged():
+    dataset = ConcatDataset([[0], [1]])
+    runner = SimpleNamespace(test_dataloader=SimpleNamespace(dataset=dataset))
+    with pytest.raises(InputError, match='cannot exchange the pipelines in a ConcatDataset'):
+        PoseTTAHook().before_test(runner)

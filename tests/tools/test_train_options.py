@@ -61,6 +61,10 @@ def test_it_watches_what_the_best_checkpoint_is_chosen_by():
     cfg = read_config('configs/directpose/directpose_r50_fpn_8xb4-100e_crowdpose-800x1333.py')
     add_options(cfg, argparse.Namespace(patience=1, freeze=None, ema=False, logger=[]))
     assert cfg.custom_hooks[-1]['monitor'] == 'crowdpose/AP'
+    for best, watched in ((['coco/AR', 'coco/AP'], 'coco/AR'), (['auto'], 'coco/AP')):
+        cfg.default_hooks.checkpoint.save_best = best
+        add_options(cfg, argparse.Namespace(patience=1, freeze=None, ema=False, logger=[]))
+        assert cfg.custom_hooks[-1]['monitor'] == watched
 
 
 def test_all_of_a_backbone_is_frozen():

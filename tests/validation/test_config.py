@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 import torch
 from directpose.datasets.metainfo import parse_metainfo
+from directpose.evaluation import FastCocoMetric
+from directpose.models import KPAlign
 from directpose.utils.config import merge_options, read_config
 from directpose.utils.errors import InputError, StorageError, sentence_of
-from directpose.utils.images import check_images, image_problem
+from directpose.utils.images import check_images, image_facts, image_problem
 from directpose.validation.coco_json import check_annotations
 from directpose.validation.config import check_config, ensure_writable_dir
 from directpose.weights.checkpoint import check_checkpoint
@@ -164,6 +166,29 @@ def test_images_of_another_size_than_their_annotations_say(tmp_path, caplog, mon
     assert 'a.png has 40 × 30 pixels, and its annotations say 80 × 60' in told.call_args[0][0]
 
 
+@pytest.mark.parametrize('suffix', ['png', 'webp', 'tif'])
+def test_other_formats_are_turned_as_opencv_does(suffix, tmp_path, monkeypatch):
+    path, exif = str(tmp_path / f'phone.{suffix}'), Image.Exif()
+    exif[274] = 6
+    Image.fromarray(np.zeros((30, 40, 3), np.uint8)).save(path, exif=exif)
+    told = mock.Mock()
+    monkeypatch.setattr('directpose.utils.images.print_log', told)
+    height, width = cv2.imread(path).shape[:2]
+    check_images([path], [(width, height)])
+    assert not told.called
+    if width == 30 and suffix != 'tif':  # whose size Pillow turns itself
+        with pytest.raises(InputError, match='turned by its EXIF'):
+            check_images([path], [(40, 30)])
+
+
+def test_pixels_are_not_decoded(tmp_path, monkeypatch):
+    """A hundred thousand PNGs would take hours."""
+    path = str(tmp_path / 'a.png')
+    Image.fromarray(np.zeros((30, 40, 3), np.uint8)).save(path)
+    monkeypatch.setattr('PIL.ImageFile.ImageFile.load', mock.Mock(side_effect=AssertionError))
+    assert image_facts(path) == (None, (40, 30), (40, 30))
+
+
 @pytest.mark.parametrize('name', ['x' * 300 + '.jpg', 'a\0b.jpg', '', '.'])
 def test_names_without_a_file(name):
     assert re.match(r'cannot be read \(|is no name', image_problem(name))
@@ -246,6 +271,8 @@ def test_a_training_needs_no_image_without_people(config, synthetic_set, tmp_pat
     config.test_evaluator.ann_file = str(tmp_path / 'more.json')
     with pytest.raises(InputError, match=r'1 of \d+ images .*not_there\.jpg'):
         check_config(config, ('test',))
+    with pytest.raises(InputError, match=r'1 of \d+ images .*not_there\.jpg'):
+        check_config(config, ('train', 'test'))
 
 
 def test_other_keypoints_than_the_dataset(config):
@@ -309,6 +336,37 @@ def test_wrapped_datasets_are_checked_too(config):
     loader.dataset.dataset.ann_file = 'nowhere.json'
     with pytest.raises(InputError, match='cannot read'):
         check_config(config, ('train',))
+
+
+def test_metrics_of_several_datasets(config, synthetic_set, tmp_path):
+    """One may be of one of them, or read a file of them all."""
+    coco = json.loads((synthetic_set / 'annotations/val.json').read_text())
+    loader, parts = config.val_dataloader, []
+    for number in range(2):
+        images = coco['images'][number::2]
+        part = coco | dict(images=images)
+        ids = {image['id'] for image in images}
+        part['annotations'] = [a for a in coco['annotations'] if a['image_id'] in ids]
+        (tmp_path / f'{number}.json').write_text(json.dumps(part))
+        parts.append({**loader.dataset, 'ann_file': str(tmp_path / f'{number}.json')})
+    loader.dataset = dict(type='ConcatDataset', datasets=parts)
+    check_config(config, ('train', 'val'))
+    config.val_evaluator = dict(metrics=[config.val_evaluator])  # of mmengine's Evaluator
+    check_config(config, ('train', 'val'))
+    loader.dataset = parts[0]
+    with pytest.raises(InputError, match='set both to the same file'):
+        check_config(config, ('train', 'val'))
+
+
+def test_a_training_without_validation(config):
+    config.val_dataloader = config.val_evaluator = config.val_cfg = None
+    check_config(config, ('train', 'val'))
+
+
+def test_classes_in_the_place_of_their_names(config):
+    config.model.bbox_head.kpt_predictor.type = KPAlign
+    config.val_evaluator.type = FastCocoMetric
+    check_config(config, ('train', 'val'))
 
 
 def test_a_work_dir_that_cannot_be_written(config, tmp_path):
@@ -405,6 +463,11 @@ def test_a_value_that_a_class_refuses(config, key, value, words):
     [
         ('lr', 'lr at the top of a config; did you mean optim_wrapper.optimizer.lr?'),
         ('batch_size', 'did you mean train_dataloader.batch_size or val_dataloader.batch_size or'),
+        (
+            'max_epochs',
+            'the top of a config; did you mean train_cfg.max_epochs?',
+        ),
+        ('data_root', 'did you mean train_dataloader.dataset.data_root or val_dataloader.dataset.'),
         ('test_cfgs', 'nothing reads test_cfgs at the top of a config; did you mean test_cfg?'),
         ('no_such', 'nothing reads no_such at the top of a config'),
         ('train_cfg.max_epoch', 'there is no max_epoch; did you mean max_epochs?'),
@@ -430,6 +493,7 @@ def test_options_that_nothing_would_read(option, words):
         'find_unused_parameters',
         'custom_hooks.0.priority',
         'resume',
+        'strategy.type',
     ],
 )
 def test_options_may_be_new(option):

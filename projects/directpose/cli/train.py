@@ -117,6 +117,7 @@ def add_options(cfg: Config, args: argparse.Namespace) -> None:
         freeze_backbone(cfg)
     if args.patience:
         watched = cfg.get('default_hooks', {}).get('checkpoint', {}).get('save_best')
+        watched = watched[0] if isinstance(watched, list) else watched
         hooks.append(
             dict(
                 type='EarlyStoppingHook',

@@ -1,10 +1,11 @@
 """Hooks that test a model in its fast form or with test-time augmentation."""
 
-from mmengine.dataset import Compose
+from mmengine.dataset import BaseDataset, Compose
 from mmengine.hooks import EMAHook, Hook
 from mmpose.registry import HOOKS, MODELS
 
 from ..deploy.fast_form import optimize_for_inference
+from ..utils.errors import InputError
 from .dist import unwrap_model
 
 
@@ -32,6 +33,16 @@ class PoseTTAHook(Hook):
     priority = 'LOW'  # after what changes the model itself
 
     def before_test(self, runner) -> None:
-        """Exchange the pipeline and wrap the model; the weights are loaded by then."""
-        runner.test_dataloader.dataset.pipeline = Compose(runner.cfg.tta_pipeline)
+        """Exchange the pipeline and wrap the model; the weights are loaded by then.
+
+        Raises:
+            InputError: the pipelines are those of datasets in a wrapper.
+        """
+        dataset = runner.test_dataloader.dataset
+        if not isinstance(dataset, BaseDataset):
+            raise InputError(
+                f'PoseTTAHook cannot exchange the pipelines in a {type(dataset).__name__}; test '
+                'its datasets one by one'
+            )
+        dataset.pipeline = Compose(runner.cfg.tta_pipeline)
         runner.model = MODELS.build({**runner.cfg.tta_model, 'module': runner.model})

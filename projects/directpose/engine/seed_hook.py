@@ -10,6 +10,7 @@ import torch
 from mmengine.dataset import worker_init_fn
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
+from mmengine.runner import IterBasedTrainLoop
 from mmpose.registry import HOOKS
 
 LARGE_PRIME = 15485863
@@ -50,8 +51,10 @@ class EpochSeedHook(Hook):
             set_seed(seed + rank)
         loader = runner.train_dataloader
         sampler = loader.batch_sampler.sampler
-        if hasattr(sampler, 'seed'):
-            sampler.seed = runner.seed  # it was made before the checkpoint told the seed
+        if hasattr(sampler, 'seed') and not isinstance(runner.train_loop, IterBasedTrainLoop):
+            # It was made before the checkpoint told the seed. All processes share one order.
+            own_seeds = runner.cfg.get('randomness', {}).get('diff_rank_seed', False)
+            sampler.seed = runner.seed - rank * own_seeds
         seeding = functools.partial(
             worker_init_fn, num_workers=loader.num_workers, rank=rank, seed=seed
         )

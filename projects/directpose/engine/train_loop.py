@@ -2,6 +2,7 @@
 
 import itertools
 
+from mmengine.dataset import InfiniteSampler
 from mmengine.runner import IterBasedTrainLoop
 from mmpose.registry import LOOPS
 
@@ -20,7 +21,12 @@ class ResumableIterTrainLoop(IterBasedTrainLoop):
         if self._iter:
             sampler = self.dataloader.batch_sampler.sampler
             if hasattr(sampler, 'seed'):
-                sampler.seed = self.runner.seed + self._iter
+                sampler.seed += self._iter
+            if isinstance(sampler, InfiniteSampler):
+                # The workers of the iterator that is there have begun to use up its indices.
+                sampler.indices = InfiniteSampler(
+                    sampler.dataset, sampler.shuffle, sampler.seed
+                ).indices
             batches = type(self.dataloader_iterator)(self.dataloader)
             # What mmengine passes over.
             self.dataloader_iterator = itertools.chain(itertools.repeat(None, self._iter), batches)

@@ -25,17 +25,19 @@ from .errors import InputError
 
 PACKAGE = osp.dirname(osp.dirname(osp.abspath(__file__)))
 CONFIGS = osp.join(PACKAGE, '.mim', 'configs')
-# What mmengine reads at the top of a config, whether it is there or not
+# What is read at the top of a config after it was loaded; anything else is a variable of the file
 TOP_KEYS = {
     *inspect.signature(Runner.__init__).parameters,
     'activation_checkpointing',
     'compile',
-    'custom_imports',
     'efficient_conv_bn_eval',
     'find_unused_parameters',
     'model_wrapper_cfg',
     'runner_type',
+    'strategy',
     'sync_bn',
+    'tta_model',
+    'tta_pipeline',
 }
 
 
@@ -126,8 +128,9 @@ def misspelling(option: str, fields: dict) -> str | None:
     Below its top, a config may get new fields; those that are almost there are taken for typos.
     """
     names = option.split('.')
-    if names[0] not in fields and names[0] not in TOP_KEYS:
-        found = list(places(fields, option))[:3] or difflib.get_close_matches(option, fields, 1)
+    if names[0] not in TOP_KEYS:
+        found = [place for place in places(fields, option) if place != option][:3]
+        found = found or difflib.get_close_matches(option, TOP_KEYS, 1)
         hint = f'; did you mean {" or ".join(found)}?' if found else ''
         return f'nothing reads {names[0]} at the top of a config{hint}'
     for name in names:

@@ -35,12 +35,12 @@ class ImageFacts(NamedTuple):
     Attributes:
         problem: what is wrong with it, if anything is.
         size: (width, height) as it lies in the file, if that can be told.
-        turned: whether OpenCV swaps them, as its EXIF says.
+        upright: the same as OpenCV reads it, turned as its EXIF says.
     """
 
     problem: str | None
     size: tuple[int, int] | None = None
-    turned: bool = False
+    upright: tuple[int, int] | None = None
 
 
 def check_images(paths: list[str], sizes: list[tuple[float, float]]) -> None:
@@ -62,18 +62,18 @@ def check_images(paths: list[str], sizes: list[tuple[float, float]]) -> None:
         slow = len(paths) > 10000
         images = list(tqdm(results, 'checking images', len(paths), disable=not slow))
     broken, resized = [], []
-    for path, stated, facts in zip(paths, sizes, images, strict=True):
-        upright = facts.size[:: -1 if facts.turned else 1] if facts.size else stated
-        if facts.problem:
-            broken.append(f'{path} {facts.problem}')
-        elif facts.turned and stated == facts.size != upright:
-            broken.append(
-                f'{path} is turned by its EXIF to {upright[0]} × {upright[1]} pixels, and its '
-                f'annotations are of {stated[0]} × {stated[1]}'
-            )
-        elif stated != upright:
+    for path, stated, (problem, size, upright) in zip(paths, sizes, images, strict=True):
+        if problem:
+            broken.append(f'{path} {problem}')
+        elif upright and stated != upright:
             has, says = (f'{width:g} × {height:g}' for width, height in (upright, stated))
-            resized.append(f'{path} has {has} pixels, and its annotations say {says}')
+            if stated == size:
+                broken.append(
+                    f'{path} is turned by its EXIF to {has} pixels, and its annotations are of '
+                    f'{says}'
+                )
+            else:
+                resized.append(f'{path} has {has} pixels, and its annotations say {says}')
     if broken:
         raise InputError(
             f'{len(broken)} of {len(paths)} images cannot be used, the first: {broken[0]}; '
@@ -108,7 +108,7 @@ def image_facts(path: str) -> ImageFacts:
     try:
         with classify_io_errors(path), open(path, 'rb') as file:
             problem = content_problem(file)
-            return ImageFacts(problem) if problem else ImageFacts(None, *size_and_turn(file))
+            return ImageFacts(problem) if problem else ImageFacts(None, *sizes_of(file))
     except StorageError:
         raise
     except OSError as error:
@@ -159,8 +159,11 @@ def decodes(file: BinaryIO) -> bool:
     return True
 
 
-def size_and_turn(file: BinaryIO) -> tuple[tuple[int, int] | None, bool]:
-    """Size (width, height) of an image as it lies in its file, and whether OpenCV swaps them.
+def sizes_of(file: BinaryIO) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+    """(width, height) of an image as it lies in its file, and as OpenCV reads it.
+
+    Returns:
+        None twice where Pillow cannot tell.
 
     Raises:
         OSError: the storage fails.
@@ -168,12 +171,29 @@ def size_and_turn(file: BinaryIO) -> tuple[tuple[int, int] | None, bool]:
     file.seek(0)
     try:
         with Image.open(file) as image:
-            orientation = image.getexif().get(EXIF_ORIENTATION)
-            return image.size, image.format in EXIF_FORMATS and orientation in TURNED
-    except Exception as error:  # a broken EXIF turns nothing
+            size, kind = image.size, image.format
+            # Of other files Pillow would decode all, to look for an EXIF behind the pixels.
+            has_exif = kind in (*EXIF_FORMATS, 'TIFF') or 'exif' in image.info
+            turned = has_exif and orientation_of(image) in TURNED
+    except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        return None, False
+        return None, None
+    if turned and kind not in EXIF_FORMATS:  # versions of OpenCV differ in what others they turn
+        file.seek(0)
+        pixels = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR)
+        return size, None if pixels is None else (pixels.shape[1], pixels.shape[0])
+    return size, size[::-1] if turned else size
+
+
+def orientation_of(image: Image.Image) -> int | None:
+    """The orientation in the EXIF of an image; a broken EXIF turns nothing."""
+    try:
+        return image.getexif().get(EXIF_ORIENTATION)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the storage
+            raise
+        return None
 
 
 @contextlib.contextmanager

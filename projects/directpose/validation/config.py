@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from mmengine.config import Config
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.datasets.transforms import KeypointConverter
+from mmpose.evaluation.metrics import CocoMetric
 from mmpose.registry import DATASETS, METRICS
 
 from ..datasets import CocoKeypointDataset, PseudoBoxes, RandomScaleCrop
@@ -19,8 +20,6 @@ from ..utils.images import check_images
 from ..utils.io import read_json
 from ..utils.storage import is_remote, make_remote_folder
 from .coco_json import check_annotations, check_image_records
-
-KEYPOINT_METRICS = ('CocoMetric', 'FastCocoMetric', 'ClasswiseCocoMetric')
 
 KIND_NAMES = {str: 'a path', dict: 'a dict', int: 'a whole number'}  # of the parts of a config
 
@@ -44,13 +43,14 @@ def check_config(cfg: Config, splits: Iterable[str]) -> None:
     build_model(cfg)
     has_labels, labelled = {}, {split: False for split, _ in datasets}
     for split, dataset in datasets:
-        files = (dataset.ann_file, dataset.data_prefix['img'])
+        files = (dataset.ann_file, dataset.data_prefix['img'], dataset.test_mode)
         if files not in has_labels:
             coco = check_annotations(dataset.ann_file, dataset.metainfo, count_classes(cfg.model))
             check_images(*image_files(dataset, used_images(dataset, coco)))
             has_labels[files] = any(map(is_person, coco['annotations']))
         labelled[split] |= has_labels[files]
-        check_evaluators(cfg, dataset, split)
+        alone = [name for name, _ in datasets].count(split) == 1
+        check_evaluators(cfg, dataset, split, alone)
     unlabelled = [split for split, found in labelled.items() if not found]
     if unlabelled:
         raise InputError(
@@ -72,14 +72,11 @@ def check_validation(cfg: Config) -> None:
             f'{cfg.filename}: train_cfg.val_interval is {interval!r}; give a whole number of at '
             'least 1'
         )
-    prefixes = [
-        evaluator.get('prefix')
-        or getattr(METRICS.get(str(evaluator.get('type'))), 'default_prefix', None)
-        for evaluator in evaluators_of(cfg, 'val')
-    ]
+    evaluators = evaluators_of(cfg, 'val')
+    prefixes = [e.get('prefix') or getattr(metric_of(e), 'default_prefix', '') for e in evaluators]
     best = dict_or_empty(dict_or_empty(cfg.get('default_hooks')).get('checkpoint')).get('save_best')
     for name in [best] if isinstance(best, str) else best or []:
-        if name != 'auto' and all(prefixes) and name.split('/')[0] not in prefixes:
+        if name != 'auto' and prefixes and all(prefixes) and name.split('/')[0] not in prefixes:
             raise InputError(
                 f'{cfg.filename}: default_hooks.checkpoint.save_best is {name!r}, but the metrics '
                 f'of val_evaluator begin with {" or ".join(f"{p}/" for p in prefixes)}; give one '
@@ -235,8 +232,17 @@ def check_skeleton(dataset: BaseCocoStyleDataset, skeleton: dict) -> None:
     )
 
 
-def check_evaluators(cfg: Config, dataset: BaseCocoStyleDataset, split: str) -> None:
-    """Check that the metrics of a split can evaluate its dataset.
+def check_evaluators(
+    cfg: Config, dataset: BaseCocoStyleDataset, split: str, alone: bool = True
+) -> None:
+    """Check that the metrics of a split can evaluate a dataset of it.
+
+    Args:
+        cfg: of the run.
+        dataset: without its data.
+        split: of the run.
+        alone: whether it has no other dataset. Else a metric may be for another one, or read a file
+            of them all.
 
     Raises:
         InputError: one reads another annotation file, or misses what OKS needs.
@@ -244,18 +250,33 @@ def check_evaluators(cfg: Config, dataset: BaseCocoStyleDataset, split: str) -> 
     for evaluator in evaluators_of(cfg, split):
         theirs = evaluator.get('ann_file')
         if theirs and osp.abspath(theirs) != osp.abspath(dataset.ann_file):
+            if not alone:
+                continue
             raise InputError(
                 f'{split}_evaluator.ann_file is {theirs}, but the data of {split}_dataloader are '
                 f'annotated in {dataset.ann_file}; set both to the same file'
             )
-        if evaluator['type'] in KEYPOINT_METRICS:
+        if issubclass(metric_of(evaluator) or object, CocoMetric):
             check_oks(evaluator, dataset, split)
 
 
 def evaluators_of(cfg: Config, split: str) -> list[dict]:
-    """The configs of the metrics of a split."""
-    evaluators = cfg.get(f'{split}_evaluator') or []
-    return evaluators if isinstance(evaluators, list) else [evaluators]
+    """The configs of the metrics of a split, those in a wrapper one by one."""
+
+    def unwrap(evaluators) -> Iterator[dict]:
+        for evaluator in evaluators if isinstance(evaluators, list | tuple) else [evaluators]:
+            if 'metrics' in evaluator:
+                yield from unwrap(evaluator['metrics'])
+            else:
+                yield evaluator
+
+    return list(unwrap(cfg.get(f'{split}_evaluator') or []))
+
+
+def metric_of(evaluator: dict) -> type | None:
+    """The class of the config of a metric, if there is such a class."""
+    kind = evaluator.get('type')
+    return METRICS.get(kind) if isinstance(kind, str) else kind
 
 
 def check_oks(evaluator: dict, dataset: BaseCocoStyleDataset, split: str) -> None:

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image
 
-from ...utils.images import EXIF_FORMATS, EXIF_ORIENTATION, TURNED
+from ...utils.images import sizes_of
 from ...utils.similarity import BOX_FILL
 from ..categories import other_side
 
@@ -118,14 +117,11 @@ def image_size(path: str) -> tuple[int, int]:
     Raises:
         OSError: it is no image.
     """
-    try:
-        with Image.open(path) as image:
-            turned = image.getexif().get(EXIF_ORIENTATION) in TURNED
-            if not turned or image.format in EXIF_FORMATS:
-                return image.size[::-1] if turned else image.size
-    except Image.DecompressionBombError:  # OpenCV takes six times as many pixels
-        pass
-    # Versions of OpenCV differ in what other formats they turn.
+    with open(path, 'rb') as file:
+        _, upright = sizes_of(file)
+    if upright:
+        return upright
+    # Of more pixels than Pillow takes
     pixels = cv2.imread(path)
     if pixels is None:
         raise OSError(f'{path} is not an image that OpenCV reads')

@@ -80,7 +80,7 @@ class DirectPose(SingleStageDetector):
 
 def resolve_predictor_cfg(cfg: dict, skeleton: dict) -> dict:
     """The config of a keypoint predictor, its groups as indices if it has any."""
-    kind = MODELS.get(cfg['type'])
+    kind = cfg['type'] if isinstance(cfg['type'], type) else MODELS.get(cfg['type'])
     if kind is None or not issubclass(kind, KPAlign):
         return cfg
     return {**cfg, 'groups': resolve_groups(cfg.get('groups'), skeleton)}
