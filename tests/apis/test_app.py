@@ -96,6 +96,14 @@ def test_a_photo(client, photo, trained):
     assert cv2.imread(picture).shape == image.shape
 
 
+def test_a_photo_of_16_bits(client, photo, tmp_path):
+    """As RGB, gradio would make it white."""
+    path, picture = tmp_path / 'deep.png', cv2.imread(str(photo), cv2.IMREAD_GRAYSCALE)
+    cv2.imwrite(str(path), picture.astype(np.uint16) * 256)
+    shown = cv2.imread(ask(client, '/photo', path)[0])
+    assert abs(shown.mean() - picture.mean()) < 10
+
+
 def test_several_at_once_get_their_own_answers(served, synthetic_set):
     photos = sorted((synthetic_set / 'images').iterdir())[:4]
 

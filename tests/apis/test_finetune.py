@@ -157,6 +157,14 @@ def test_what_does_not_fit_is_named():
     two_stage = model_weights(Config.fromfile(KEYPOINT_RCNN))
     with pytest.raises(InputError, match=r'weights are not of .*give the config that they were'):
         for_finetuning(two_stage, cfg, five(), {})
+    words = dict.fromkeys((CONFIG, V2), r'have no .*\.predictors\.4\.')
+    for config, problem in (words | {KEYPOINT_RCNN: r'deconv\.bias has 5 outputs, not 17'}).items():
+        own, coco = model_weights(five(config)), Config.fromfile(ROOT / config)
+        with pytest.raises(InputError, match=f'weights are not of .*{problem}'):
+            for_finetuning(own, coco, five(config), {})
+    more = weights | {'bbox_head.kpt_predictor.predictors.0.weight': torch.zeros(7, 16)}
+    with pytest.raises(InputError, match=r'predictors\.0\.weight has 7 outputs, not'):
+        for_finetuning(more, cfg, five(), {})
 
 
 def test_centerness_that_read_other_features_starts_fresh():

@@ -1,7 +1,9 @@
 """Videos, cameras, and people who keep their numbers."""
 
+import json
 from unittest import mock
 
+import cv2
 import numpy as np
 import pytest
 from directpose.apis.image_lists import list_images
@@ -17,8 +19,8 @@ from directpose.apis.video import (
     open_video,
 )
 from directpose.datasets.synthetic.film import FPS, make_film
-from directpose.utils.errors import InputError
-from helpers.commands import load_tool
+from directpose.utils.errors import INCOMPLETE, InputError
+from helpers.commands import CONFIG, call, load_tool
 from mmengine.structures import InstanceData
 
 
@@ -27,7 +29,7 @@ def box(x, y=0, size=20):
 
 
 def test_a_name_that_is_not_utf8():
-    with pytest.raises(InputError, match='rename the file'), open_video('caf\udce9.mp4'):
+    with pytest.raises(InputError, match='rename it'), open_video('caf\udce9.mp4'):
         pass
 
 
@@ -101,6 +103,24 @@ def test_poses_tell_people_apart_whose_boxes_are_the_same():
     assert by_box.update(boxes) == [0, 1]  # whoever comes first
 
 
+def test_people_beyond_the_edge_of_the_picture():
+    """Their boxes, cut to it, have no area, and the IoU of two such boxes is 0 / 0."""
+    tracker, boxes = PeopleTracker(), np.array([box(30), [0, 10, 0, 50]], np.float32)
+    assert tracker.update(boxes) == [0, 1]
+    assert tracker.update(boxes) == [0, 2]
+
+
+def test_keypoints_on_a_line():
+    pair, tracker = np.array([[[50.0, 0.0], [50.0, 100.0]]]), PoseTracker([0.05] * 2)
+    assert tracker.update(pair) == tracker.update(pair + 3) == [0]
+
+
+def test_classes_are_kept_apart():
+    tracker = PeopleTracker()
+    found = [InstanceData(bboxes=np.array([box(n)]), labels=np.array([n % 2])) for n in range(4)]
+    assert [tracker.track(people) for people in found] == [[0], [1], [0], [1]]
+
+
 def film_with_noise(noise, frames=60):
     """Truth and noisy predictions of a rendered film."""
     rng, film = np.random.default_rng(0), []
@@ -110,6 +130,7 @@ def film_with_noise(noise, frames=60):
         boxes = np.concatenate([poses.min(1), poses.max(1)], 1)
         scores = np.ones(len(truth))
         people = InstanceData(keypoints=poses, bboxes=boxes, bbox_scores=scores)
+        people.labels = np.zeros(len(truth), int)
         film.append((people, [a | dict(image_id=0) for a in truth]))
     return film
 
@@ -211,6 +232,31 @@ def test_half_a_video_is_not_left_behind(tmp_path):
         writer.write(np.zeros((48, 64, 3), np.uint8))
 
 
+def test_a_video_whose_name_is_too_long(tmp_path):
+    with (
+        pytest.raises(InputError, match=r'cannot write the video .*File name too long'),
+        VideoWriter(str(tmp_path / f'{"v" * 260}.mp4'), 10) as writer,
+    ):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InputError, match='is not UTF-8'):
+        VideoWriter('caf\udce9.mp4', 10)
+
+
+def test_a_video_that_is_cut_short(trained, tmp_path):
+    path, size = tmp_path / 'cut.avi', (64, 48)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 10, size)
+    for _ in range(20):
+        writer.write(np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), np.uint8))
+    writer.release()
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    done = call('demo', CONFIG, trained / 'epoch_1.pth', path, '--out', tmp_path / 'out')
+    assert done.returncode == INCOMPLETE
+    frames_of = json.loads((tmp_path / 'out/predictions.json').read_text())['images']
+    assert 0 < len(frames_of) < 18 and len(list((tmp_path / 'out').glob('*.mp4'))) == 1
+
+
 def test_inputs_by_files_folders_patterns_and_numbers(tmp_path):
     for name in ('b.mp4', 'a.jpg', 'c.txt', 'd.avi'):
         (tmp_path / name).write_bytes(b'')
@@ -223,6 +269,7 @@ def test_inputs_by_files_folders_patterns_and_numbers(tmp_path):
 
 def test_what_is_a_video(tmp_path, monkeypatch):
     assert is_video('a/b.MP4') and is_video('0') and not is_video('a.jpg')
+    assert is_video('a.wmv') and not is_camera('20240101123456') and not is_camera('²')
     monkeypatch.chdir(tmp_path)
     (tmp_path / '0').mkdir()
     assert not is_camera('0')

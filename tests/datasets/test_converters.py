@@ -502,3 +502,12 @@ def test_names_of_the_files_to_write(options, words, images, tmp_path, monkeypat
     with pytest.raises(SystemExit, match=words):
         main(['yolo-pose', 'data.yaml', *options])
     assert source.read_text() == before
+
+
+def test_a_split_does_not_overwrite_the_labels(images, tmp_path):
+    source = write_label_studio(tmp_path, images).rename(tmp_path / 'own_train.json')
+    before = source.read_bytes()
+    options = ['--images', str(images), '--out', str(tmp_path / 'own.json'), '--split', '0.5']
+    with pytest.raises(SystemExit, match=r'own_train\.json would be overwritten'):
+        main(['label-studio', str(source), *options])
+    assert source.read_bytes() == before

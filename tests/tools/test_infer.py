@@ -191,6 +191,8 @@ def test_buckets_and_lists_in_parquet(infer, tmp_path):
         ({'image': [1]}, 'column image of '),
         ({'a': ['x'], 'b': ['y']}, 'has the columns a, b; name'),
         ({'image': ['caf\udce9.jpg'.encode('utf-8', 'surrogateescape')]}, 'has binary, not paths'),
+        ({'image': [{'bytes': b'', 'path': 'a.jpg'}]}, 'path: string>, not paths'),
+        ({'image': [['a.jpg']]}, 'string>, not paths'),
         (None, 'is not Parquet'),
     ],
 )

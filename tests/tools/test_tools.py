@@ -114,7 +114,7 @@ def test_demo_goes_on_after_a_broken_image(trained, synthetic_set, tmp_path):
     )
     assert done.returncode == INCOMPLETE, done.stderr[-3000:]
     assert f'skipped: {folder / names[0]} is truncated or not an image' in done.stderr
-    assert f'2 of {len(names)} inputs could not be read' in done.stderr
+    assert f'2 of {len(names)} inputs could not be used' in done.stderr
     assert f'skipped: {folder / names[1]} is truncated' in done.stderr
     assert f'in {len(names) - 2} images' in done.stdout
     assert len(list(out.glob('*.jpg'))) == len(names) - 2

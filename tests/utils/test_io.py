@@ -53,6 +53,11 @@ def test_only_files_are_replaced(tmp_path):
         write_json([1], tmp_path / 'pipe')
 
 
+def test_what_is_no_file_is_known_before_the_work():
+    with pytest.raises(InputError, match='--save-json /dev/null is no file on a disk'):
+        ensure_writable_file('/dev/null', '--save-json')
+
+
 def test_links_to_folders_are_followed_once(tmp_path):
     (tmp_path / 'real').mkdir()
     (tmp_path / 'real/a.jpg').touch()

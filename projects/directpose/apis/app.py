@@ -17,7 +17,7 @@ from ..utils.errors import InputError
 from ..validation.config import count_classes
 from .inference import detect, read_image
 from .predictions import Predictions
-from .tracking import PoseSmoother, PoseTracker, follow
+from .tracking import PeopleTracker, PoseSmoother, PoseTracker, follow
 from .video import VideoWriter, frame_count, frame_rate, frames, open_video
 from .visualization import build_visualizer, draw_tracked
 
@@ -91,12 +91,15 @@ class App:
     ) -> Predictions:
         """Write the video, and give the records."""
         predictions = Predictions()
-        tracker = PoseTracker(sigmas_of(parse_metainfo(self.model.cfg.model.metainfo)))
+        sigmas = sigmas_of(parse_metainfo(self.model.cfg.model.metainfo))
+        tracker = PoseTracker(sigmas) if len(sigmas) > 1 else PeopleTracker()  # a dot has no size
         with open_video(path) as capture, VideoWriter(target, frame_rate(capture)) as writer:
             smoother = PoseSmoother(frame_rate(capture)) if smooth else None
             seen = itertools.islice(self.checked(frames(capture)), self.max_frames)
             people = follow(self.model, seen, score_thr, tracker, smoother)
-            total = frame_count(capture, self.max_frames)
+            whole, total = (frame_count(capture, limit) for limit in (None, self.max_frames))
+            if whole != total:
+                gradio.Warning(f'Only the first {total} of {whole} frames are used.')
             for count, (frame, sample, ids) in enumerate(people, 1):
                 picture = draw_tracked(
                     self.visualizers['video'], frame[..., ::-1].copy(), sample, kpt_thr, ids
@@ -147,7 +150,8 @@ def telling(path: str | None) -> Iterator[None]:
 def photo_input(max_pixels: int) -> 'gradio.Image':
     """A place for a photo, whose size is checked before it is decoded."""
     sources = ['upload', 'clipboard']
-    place = gradio.Image(type='filepath', label='Photo', sources=sources)
+    # Without a mode, gradio leaves the file as it is: 16 bits would become white in RGB.
+    place = gradio.Image(type='filepath', label='Photo', sources=sources, image_mode=None)
     decode = place.preprocess
 
     def preprocess(payload):

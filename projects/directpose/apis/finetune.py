@@ -230,6 +230,34 @@ def exchange(
     return {name: blocks.flatten(0, 1).movedim(0, dim).contiguous()} if found else {}
 
 
+def check_source(trained: Mapping[str, Tensor], source: Skeleton, config: str) -> None:
+    """Check that the outputs of a trained model are those of the skeleton of its config.
+
+    Args:
+        trained: its weights; only the numbers of their outputs have to be those of the config.
+        source: the skeleton.
+        config: name of the file.
+
+    Raises:
+        InputError: outputs are missing, or there are more or fewer.
+    """
+    points = {f'{PREDICTORS}{number}.weight': len(g) for number, g in enumerate(source.groups)}
+    problems = [f'they have no {name}' for name in points if name not in trained]
+    points['bbox_head.kpt_predictor.conv.weight'] = len(source.names)
+    allowed = {name: [2 * count, 3 * count] for name, count in points.items()}  # with visibility
+    allowed['roi_head.keypoint_head.deconv.bias'] = [len(source.names)]
+    problems += [
+        f'{name} has {len(trained[name])} outputs, not {counts[0]}'
+        for name, counts in allowed.items()
+        if name in trained and len(trained[name]) not in counts
+    ]
+    if problems:
+        raise InputError(
+            f'the trained weights are not of {config}: {problems[0]}; give the config that they '
+            'were trained with as --source-config'
+        )
+
+
 def for_finetuning(
     trained: Mapping[str, Tensor], source_cfg: Config, target_cfg: Config, pairs: Mapping[str, str]
 ) -> tuple[dict[str, Tensor], str]:
@@ -245,13 +273,7 @@ def for_finetuning(
             f'{target_cfg.model.type}; give a config of the same kind of model'
         )
     source, target = Skeleton.of(source_cfg), Skeleton.of(target_cfg)
-    predictors = [f'{PREDICTORS}{number}.weight' for number in range(len(source.groups))]
-    if not set(predictors) <= set(trained):
-        raise InputError(
-            f'the trained weights are not of {source_cfg.filename}: they have no '
-            f'{next(name for name in predictors if name not in trained)}; give the config that '
-            'they were trained with as --source-config'
-        )
+    check_source(trained, source, source_cfg.filename)
     keypoints = map_keypoints(source, target, pairs)
     target_cfg.model.backbone.init_cfg = None
     MMLogger.get_instance('finetune', log_level='ERROR')  # else each weight's origin is told

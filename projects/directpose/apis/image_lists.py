@@ -51,7 +51,7 @@ def _read_lines(source: str) -> Iterator[str]:
 
 def _read_column(source: str) -> Iterator[str]:
     filesystem, name = filesystem_of(source)  # which says what to install
-    from pyarrow import ArrowInvalid, parquet
+    from pyarrow import ArrowInvalid, parquet, types
 
     try:
         file = parquet.ParquetFile(name, filesystem=filesystem)
@@ -62,7 +62,8 @@ def _read_column(source: str) -> Iterator[str]:
                 f'{source} has the columns {", ".join(names)}; name the one with the paths image'
             )
         kind = file.schema_arrow.field(column).type
-        if 'string' not in str(kind):
+        texts = kind.value_type if types.is_dictionary(kind) else kind
+        if not (types.is_string(texts) or types.is_large_string(texts)):
             raise InputError(f'column {column} of {source} has {kind}, not paths')
         for batch in file.iter_batches(columns=[column]):
             yield from filter(None, batch.column(0).to_pylist())

@@ -3,6 +3,7 @@
 import importlib
 import io
 import json
+import os.path as osp
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -121,8 +122,10 @@ def is_begun(job: dict[str, Any], folder: str) -> bool:
     if not exists(path):
         return False
     kept = json.loads(read_bytes(path))
+    if not isinstance(kept, dict):
+        raise InputError(f'{path} is of something else; give another --out')
     different = [name for name in job if kept.get(name) != job[name]]
-    if different and any('/part-' in path for path in walk(folder)):
+    if different and any(osp.basename(path).startswith('part-') for path in walk(folder)):
         raise InputError(
             f'{folder} is of a job with other {", ".join(different)}; remove it, or give another '
             '--out'

@@ -58,33 +58,42 @@ class PeopleTracker:
         self.least = least
         self.patience = patience
         self._next_id = 0
-        self._known: dict[int, tuple[np.ndarray, int]] = {}  # id -> (sight, frames since then)
+        # id -> (sight, class, frames since then)
+        self._known: dict[int, tuple[np.ndarray, int, int]] = {}
 
     def track(self, people: InstanceData) -> list[int]:
         """Numbers of the people that :func:`~directpose.apis.detect` found in the next frame."""
-        return self.update(people.bboxes)
+        return self.update(people.bboxes, people.labels)
 
-    def update(self, sights: np.ndarray) -> list[int]:
-        """Numbers of the people with boxes (N, 4) xyxy in the next frame."""
+    def update(self, sights: np.ndarray, labels: np.ndarray | None = None) -> list[int]:
+        """Numbers of the people with boxes (N, 4) xyxy, and classes (N,), in the next frame."""
+        labels = np.zeros(len(sights), int) if labels is None else labels
         ids: list = [None] * len(sights)
         known = list(self._known)
         if ids and known:
             last = np.stack([self._known[i][0] for i in known])
             similar = self.similarities(sights.astype(np.float64), last)
+            similar *= labels[:, None] == [self._known[i][1] for i in known]
             for new, old in zip(*linear_sum_assignment(-similar), strict=True):
                 if similar[new, old] >= self.least:
                     ids[new] = known[old]
         for number, found in enumerate(ids):
             if found is None:
                 ids[number], self._next_id = self._next_id, self._next_id + 1
-        aged = {i: (box, age + 1) for i, (box, age) in self._known.items() if age < self.patience}
-        seen = {i: (box, 0) for i, box in zip(ids, sights.astype(np.float64), strict=True)}
+        aged = {
+            i: (sight, label, age + 1)
+            for i, (sight, label, age) in self._known.items()
+            if age < self.patience
+        }
+        sights = sights.astype(np.float64)
+        seen = {i: (sights[n], int(labels[n]), 0) for n, i in enumerate(ids)}
         self._known = aged | seen
         return ids
 
     def similarities(self, new: np.ndarray, last: np.ndarray) -> np.ndarray:
         """IoU of each of N boxes with each of M others, (N, M)."""
-        return box_iou(torch.from_numpy(new), torch.from_numpy(last)).numpy()
+        # 0 / 0 of boxes without an area: of people beyond the edge of the picture
+        return box_iou(torch.from_numpy(new), torch.from_numpy(last)).nan_to_num().numpy()
 
 
 class PoseTracker(PeopleTracker):
@@ -97,6 +106,7 @@ class PoseTracker(PeopleTracker):
 
     # Between two frames a step moves feet and hands by more than annotators disagree.
     tolerance = 2.0
+    narrowest = 0.1  # area of a pose, as a share of the square of its longer side
 
     def __init__(self, sigmas: Sequence[float], **kwargs) -> None:
         super().__init__(**kwargs)
@@ -104,12 +114,15 @@ class PoseTracker(PeopleTracker):
 
     def track(self, people: InstanceData) -> list[int]:
         """See :meth:`PeopleTracker.track`."""
-        return self.update(people.keypoints)
+        return self.update(people.keypoints, people.labels)
 
     def similarities(self, new: np.ndarray, last: np.ndarray) -> np.ndarray:
         """OKS of each of N poses (N, K, 2) with each of M others, (N, M)."""
         poses, known = torch.from_numpy(new), torch.from_numpy(last)
         areas = areas_in_boxes(torch.cat([known.amin(1), known.amax(1)], 1))
+        # Keypoints on a line have an extent too.
+        longest = (known.amax(1) - known.amin(1)).amax(-1)
+        areas = areas.maximum(self.narrowest * longest.square())
         return keypoint_similarities(poses[:, None], known, areas, self.sigmas).mean(-1).numpy()
 
 

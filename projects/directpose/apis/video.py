@@ -11,7 +11,10 @@ import numpy as np
 
 from ..utils.errors import InputError
 
-VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg')
+VIDEO_SUFFIXES = (
+    *('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg'),
+    *('.wmv', '.flv', '.3gp', '.ts', '.mts', '.m2ts', '.ogv'),
+)
 
 
 def is_video(source: str) -> bool:
@@ -37,7 +40,19 @@ def check_windows() -> None:
 
 def is_camera(source: str) -> bool:
     """Whether an input is the number of a camera, and no file of that name is there."""
-    return source.isdigit() and not osp.exists(source)
+    return source.isdecimal() and len(source) < 5 and not osp.exists(source)
+
+
+def check_utf8(path: str) -> None:
+    """Check the name of a video; OpenCV ends the process at others.
+
+    Raises:
+        InputError: it is not UTF-8.
+    """
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f'the name {path!r} is not UTF-8; rename it') from error
 
 
 @contextlib.contextmanager
@@ -47,10 +62,7 @@ def open_video(source: str) -> Iterator[cv2.VideoCapture]:
     Raises:
         InputError: it cannot be opened.
     """
-    try:
-        source.encode()
-    except UnicodeEncodeError as error:  # OpenCV ends the process
-        raise InputError(f'the name {source!r} is not UTF-8; rename the file') from error
+    check_utf8(source)
     capture = cv2.VideoCapture(int(source) if is_camera(source) else source)
     try:
         if not capture.isOpened():
@@ -91,6 +103,7 @@ class VideoWriter:
     """
 
     def __init__(self, path: str, fps: float) -> None:
+        check_utf8(path)
         self.path = path
         # MPEG-4 has rates of up to 65535 parts of a second.
         self.fps = round(fps, 3 if fps < 65 else 2 if fps < 650 else 1)
@@ -112,7 +125,10 @@ class VideoWriter:
             self._size = width, height
             writer = cv2.VideoWriter(self._partial, codec, self.fps, self._size)
             if not writer.isOpened():
-                raise InputError(f'OpenCV cannot write the video {self.path}; check the folder')
+                raise InputError(
+                    f'OpenCV cannot write the video {self.path} of {width} × {height} pixels; '
+                    'check the folder, and that MPEG-4 has this size'
+                )
             self._writer = writer
         if frame.shape[1::-1] != self._size:  # OpenCV would drop it
             frame = cv2.resize(frame, self._size)
@@ -132,7 +148,11 @@ class VideoWriter:
         if self._frames_written() < self._count:  # one more, if Ctrl-C came when it was written
             os.remove(self._partial)
             raise InputError(f'cannot write the video {self.path}; is the disk full?')
-        os.replace(self._partial, self.path)
+        try:
+            os.replace(self._partial, self.path)
+        except OSError as error:
+            os.remove(self._partial)
+            raise InputError(f'cannot write the video {self.path} ({error.strerror})') from error
 
     def _frames_written(self) -> int:
         """Frames of the file, which are fewer where the disk is full: OpenCV says nothing."""

@@ -57,6 +57,8 @@ def parse_args(argv=None):
         args.model, args.config = args.config, None
     if args.config and not args.checkpoint:
         parser.error('after CONFIG comes CHECKPOINT')
+    if args.config and (args.weights or args.offline):
+        parser.error('--weights and --offline are for published models, not CONFIG')
     return args
 
 

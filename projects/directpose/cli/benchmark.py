@@ -14,6 +14,7 @@ candidates only counts as decoding.
 import argparse
 import contextlib
 import datetime
+import functools
 import itertools
 import os
 import platform
@@ -94,11 +95,13 @@ def header(args: argparse.Namespace, precision: str) -> dict:
         named = re.search(r'model name\s*:\s*(.*)', file.read())
         processor = named[1] if named else processor  # ARM has no such line
     on_gpu = args.device.startswith('cuda')
-    folder = os.path.dirname(os.path.abspath(__file__))
+    folder, name = os.path.split(os.path.abspath(__file__))
     commit = ''
     with contextlib.suppress(OSError):  # no git
-        command = ['git', '-C', folder, 'describe', '--always', '--dirty']
-        commit = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+        git = functools.partial(subprocess.run, capture_output=True, text=True, cwd=folder)
+        # An environment may lie in a repository of something else.
+        if git(['git', 'ls-files', '--error-unmatch', name]).returncode == 0:
+            commit = git(['git', 'describe', '--always', '--dirty']).stdout.strip()
     return dict(
         hardware=torch.cuda.get_device_name() if on_gpu else processor,
         threads=torch.get_num_threads(),

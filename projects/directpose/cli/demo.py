@@ -7,7 +7,7 @@ INPUT is an image, a folder of images (with its subfolders), a glob pattern, a v
 number of a camera. NAME is a published model, downloaded the first time. DIR gets the drawn
 pictures and videos and predictions.json, in COCO's format of annotations with a score for each
 person. In a video everybody keeps a colour and a track_id. Ctrl-C ends a video or a camera; what
-was seen until then is written. The exit status is 3 if some of the inputs could not be read.
+was seen until then is written. The exit status is 3 if some of the inputs could not be used.
 """
 
 import argparse
@@ -46,6 +46,8 @@ from ..utils.errors import INCOMPLETE, InputError, exit_on_input_error
 from ..utils.io import write_image
 from ..validation.config import count_classes, ensure_writable_dir, ensure_writable_file
 from ..weights.zoo import DEFAULT, checkpoint_of, find, model_of
+
+CUT = 0.9  # share of the frames that a container promises; with fewer, a video is cut short
 
 
 def parse_args(argv=None):
@@ -109,6 +111,8 @@ def parse_args(argv=None):
     elif args.inputs[0].endswith('.py'):
         if len(args.inputs) < 3:
             parser.error('after CONFIG come CHECKPOINT and at least one INPUT')
+        if args.model or args.weights or args.offline:
+            parser.error('--model, --weights and --offline are for published models, not CONFIG')
         args.config, args.checkpoint, *args.inputs = args.inputs
     args.model = args.model or DEFAULT
     return args
@@ -160,8 +164,11 @@ def run_video(args, model, visualizer, source: str, number: int, predictions: Pr
                     break
         except KeyboardInterrupt:
             print(f'{source}: stopped after {count} frames', file=sys.stderr)
+            return
     if not count:
         raise InputError(f'{source} holds no frame that OpenCV can decode')
+    if total and count < CUT * total and not args.show:
+        raise InputError(f'after {count} of {total} frames, the rest of {source} is not decoded')
 
 
 def make_tracker(args, model) -> PeopleTracker:
@@ -210,11 +217,11 @@ def main(argv=None):
         for message in broken:
             print(f'skipped: {message}', file=sys.stderr)
     if not predictions.images:
-        raise InputError('none of the inputs could be read')
+        raise InputError('none of the inputs could be used')
     print(
         f'{len(predictions.annotations)} people in {len(predictions.images)} images; pictures are '
         f'in {args.out}{os.sep}, the people in {args.save_json}'
     )
     if broken:
-        print(f'{len(broken)} of {len(inputs)} inputs could not be read', file=sys.stderr)
+        print(f'{len(broken)} of {len(inputs)} inputs could not be used', file=sys.stderr)
         sys.exit(INCOMPLETE)

@@ -200,6 +200,10 @@ def main(argv=None):
     labels = READERS[args.kind](args.source, args.images, tqdm)
     check_problems(labels, args.skip_broken)
     parts = parts_of(labels, args.out, args.split)
+    others = [osp.realpath(path) for path in (args.source, args.metainfo, args.config) if path]
+    for path in parts:
+        if osp.realpath(path) in others:
+            raise InputError(f'{path} would be overwritten; give another --out')
     if args.config:
         check_config_is_possible(args.config, parts, len(labels.skeleton.names))
     if args.metainfo:

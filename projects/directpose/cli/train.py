@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
 from mmpose.registry import MODELS
 
 from ..apis.visualization import check_show_options
@@ -142,17 +143,15 @@ def add_options(cfg: Config, args: argparse.Namespace) -> None:
             backends.append(dict(type=backend))
 
 
-def tell_what_next(cfg: Config, config: str) -> None:
-    """Say where the best checkpoint is, and what can be done with it."""
-    work_dir = Path(cfg.work_dir)
-    found = sorted(work_dir.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
-    last = work_dir / 'last_checkpoint'
-    if not found and not last.exists():
+def tell_what_next(runner: Runner, config: str) -> None:
+    """Say where the best checkpoint of a training is, and what can be done with it."""
+    best, last = runner.message_hub.get_info('best_ckpt'), Path(runner.work_dir, 'last_checkpoint')
+    if not best and not last.exists():
         return
-    checkpoint = found[-1] if found else last.read_text(encoding='utf-8').strip()
+    checkpoint = best or last.read_text(encoding='utf-8').strip()
     model = f'{shlex.quote(config)} {shlex.quote(str(checkpoint))}'
     print(
-        f'{"best" if found else "last"} checkpoint: {checkpoint}\n'
+        f'{"best" if best else "last"} checkpoint: {checkpoint}\n'
         f'  directpose test {model}\n'
         f'  directpose demo {model} photo.jpg\n'
         f'  directpose export {model} model.onnx'
@@ -213,4 +212,4 @@ def main():
     cfg.custom_hooks = without_check_hook(cfg.get('custom_hooks', []))
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else ConsoleRunner.from_cfg(cfg)
     runner.train()
-    run_on_rank0(tell_what_next, cfg, args.config)
+    run_on_rank0(tell_what_next, runner, args.config)

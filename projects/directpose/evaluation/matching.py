@@ -115,8 +115,8 @@ def complete(truth: dict) -> dict:
     annotations = []
     for annotation in truth['annotations']:
         labelled = sum(v > 0 for v in annotation['keypoints'][2::3])
-        usual = dict(iscrowd=0, num_keypoints=labelled, area=area_of(annotation))
-        annotations.append(usual | annotation)
+        usual = dict(iscrowd=0, area=area_of(annotation))
+        annotations.append(usual | annotation | dict(num_keypoints=labelled))
     return {**truth, 'annotations': annotations}
 
 

@@ -311,8 +311,9 @@ def ensure_writable_file(path: str, option: str) -> None:
     Raises:
         InputError: it is a folder, or its folder cannot be written to.
     """
-    if os.path.isdir(path):
-        raise InputError(f'{option} {path} is a folder; give the name of a file')
+    if os.path.exists(path) and not os.path.isfile(path):
+        kind = 'a folder' if os.path.isdir(path) else 'no file on a disk'
+        raise InputError(f'{option} {path} is {kind}; give the name of a file')
     ensure_writable_dir(os.path.dirname(os.path.abspath(path)), option)
 
 

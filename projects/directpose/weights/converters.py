@@ -56,7 +56,7 @@ def convert_fcos(src: str, config: Config) -> dict[str, Tensor]:
             style.
     """
     weights, content = read_checkpoint(src)
-    meta = content.get('meta', {})
+    meta = content.get('meta') or {}
     text = str(meta.get('cfg', '')) + str(meta.get('config', ''))  # mmdet 3 and 2
     theirs, ours = re.search(r"style='(\w+)'", text), config.model.backbone.get('style')
     if theirs and theirs[1] != ours:
