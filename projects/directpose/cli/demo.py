@@ -47,7 +47,8 @@ from ..utils.io import write_image
 from ..validation.config import count_classes, ensure_writable_dir, ensure_writable_file
 from ..weights.zoo import DEFAULT, checkpoint_of, find, model_of
 
-CUT = 0.9  # share of the frames that a container promises; with fewer, a video is cut short
+COUNTED = ('.mp4', '.m4v', '.mov', '.avi')  # containers that count their frames; others estimate
+CUT = 0.9  # a video with less than this share of its frames is cut short
 
 
 def parse_args(argv=None):
@@ -167,7 +168,8 @@ def run_video(args, model, visualizer, source: str, number: int, predictions: Pr
             return
     if not count:
         raise InputError(f'{source} holds no frame that OpenCV can decode')
-    if total and count < CUT * total and not args.show:
+    counted = source.lower().endswith(COUNTED) and not args.show
+    if counted and total and count < CUT * total:
         raise InputError(f'after {count} of {total} frames, the rest of {source} is not decoded')
 
 
