@@ -496,7 +496,9 @@ def test_bfloat16():
                 feats = model.extract_feat(images)
                 heatmaps.append(model.roi_head.keypoint_forward(feats, rois).float())
             assert len(found) > 5 and np.isfinite(found.keypoints).all()
-    assert (heatmaps[1] - heatmaps[0]).abs().max() < 0.05 * heatmaps[0].std()
+    # Rounding by up to 2**-8, of one sign or the other, in each of some 50 layers
+    error = (heatmaps[1] - heatmaps[0]).square().mean().sqrt()
+    assert 0 < error < 50**0.5 * 2**-8 * heatmaps[0].std()
 
 
 def test_regions_are_pooled_in_float32():

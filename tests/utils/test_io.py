@@ -82,6 +82,7 @@ def test_folders_that_cannot_be_read_are_not_passed_over(tmp_path):
         pytest.raises(InputError, match=r'cannot read the folder .*closed \(Permission denied\)'),
     ):
         list(walk(str(tmp_path)))
+    assert not list(walk(str(tmp_path / 'nowhere')))
 
 
 def test_files_have_the_names_of_their_folders_not_of_links(tmp_path, monkeypatch):

@@ -138,6 +138,8 @@ def _kind(path: str) -> str:
 
 
 def _refuse_folder(error: OSError) -> None:
+    if isinstance(error, FileNotFoundError):
+        return  # there are no files in it
     raise InputError(
         f'cannot read the folder {error.filename} ({error.strerror}); make it readable or give '
         'folders without it'
